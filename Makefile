@@ -1,0 +1,61 @@
+# Every job of a developer or operator is a target here; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8081
+DATA_DIR ?= .data
+HOST ?= http://127.0.0.1:$(PORT)
+DURATION ?= 60s
+
+bin := $(VENV)/bin
+pip := $(bin)/python -m pip --disable-pip-version-check --quiet install --require-hashes
+
+.PHONY: help run test check load bench lock clean
+
+help:  ## List every target.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.local  ## Start everything on this machine: make run [PORT=8081] [DATA_DIR=.data]; DATABASE_URL uses another server.
+	@exec $(bin)/python -m app.local --port "$(PORT)" --data-dir "$(DATA_DIR)"
+
+test: $(VENV)/.test  ## Run all tests on a real PostgreSQL: make test [ARGS="-k seats"].
+	@$(bin)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test  ## Run the static checks: ruff and mypy.
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@$(bin)/mypy
+
+load: $(VENV)/.test  ## Play a load scenario: make load SCENARIO=booking|authorization [HOST=http://127.0.0.1:8081] [DURATION=60s].
+	@$(bin)/python -m loadtest $(or $(SCENARIO),$(error SCENARIO is missing: make load SCENARIO=booking|authorization)) --host "$(HOST)" --duration "$(DURATION)"
+
+bench: $(VENV)/.test  ## Measure the service against plain SQL on this machine and print the table of loadtest/README.md.
+	@$(bin)/python -m loadtest.bench
+
+lock: $(VENV)/.test  ## Pin the newest versions of all dependencies again, with hashes, for Python 3.11 to 3.13.
+	@$(bin)/python -m pip --disable-pip-version-check --quiet install uv
+	@for set in run local test; do \
+	    $(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	        --no-emit-index-url --no-emit-find-links --no-header \
+	        requirements/$$set.in --output-file requirements/$$set.txt || exit; \
+	done
+
+clean:  ## Remove the virtual environment; data stays.
+	rm -rf $(VENV)
+
+$(bin)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "Biletter needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.local: requirements/local.txt | $(bin)/python
+	@echo "Installing the service's dependencies into $(VENV) ..."
+	@$(pip) -r requirements/local.txt
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt | $(bin)/python
+	@echo "Installing the test dependencies into $(VENV) ..."
+	@$(pip) -r requirements/test.txt
+	@touch $@
