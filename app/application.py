@@ -1,0 +1,67 @@
+"""The application: all slices behind one front, and Flask for the pages."""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Flask, Response
+from flask_swagger_ui import get_swaggerui_blueprint
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import RequestRedirect
+
+import app.analytics.api
+import app.bookings.api
+import app.checkout.api
+import app.events.api
+import app.seats.api
+import app.system.api
+from app.kernel import errors
+from app.kernel.auth import BasicAuthentication
+from app.kernel.config import settings
+from app.kernel.http import Endpoint, Front, problem_reply
+from app.people import service as people
+from app.system import openapi
+
+VERSION = "1.1"
+
+
+def endpoints() -> list[Endpoint]:
+    """All endpoints of the API; the reset is one only where the settings turn it on."""
+    slices = (
+        app.events.api,
+        app.bookings.api,
+        app.checkout.api,
+        app.seats.api,
+        app.analytics.api,
+        app.system.api,
+    )
+    found = [endpoint for part in slices for endpoint in part.routes.endpoints]
+    if not settings().allow_reset:
+        found = [endpoint for endpoint in found if endpoint.view is not app.system.api.reset]
+    return found
+
+
+def build() -> Flask:
+    """A Flask application whose WSGI entry is the front."""
+    flask = Flask("app")
+    document = msgspec.json.encode(openapi.document(endpoints(), VERSION))
+
+    @flask.get("/openapi.json")
+    def openapi_document() -> Response:
+        return Response(document, mimetype="application/json")
+
+    flask.register_blueprint(
+        get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Билеттер"})
+    )
+    flask.register_error_handler(HTTPException, _as_problem)
+    flask.wsgi_app = Front(  # type: ignore[method-assign]
+        endpoints(), BasicAuthentication(people.authenticate), flask.wsgi_app
+    )
+    return flask
+
+
+def _as_problem(error: HTTPException) -> Response | HTTPException:
+    if isinstance(error, RequestRedirect):
+        return error
+    problem = errors.NotFound() if isinstance(error, NotFound) else errors.BadRequest()
+    reply = problem_reply(problem, status=error.code)
+    return Response(reply.body, reply.status, content_type=reply.content_type)

@@ -1,0 +1,351 @@
+"""Bookings in the database. What many buyers do at once is one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import errors as pg
+
+from app.bookings import rules
+from app.bookings.models import Booking, BookingStatus, Line
+from app.kernel import db, errors
+
+# The event is read, not locked: everybody books the same one. Outbox and audit are in the same
+# statement, so a booking without its message cannot exist.
+_CREATE = """
+    WITH event AS (
+        SELECT id, hold_seconds, one_booking_per_user,
+               status IN ('PUBLISHED', 'RESCHEDULED')
+               AND (sales_from IS NULL OR sales_from <= clock_timestamp())
+               AND (sales_until IS NULL OR sales_until > clock_timestamp()) AS on_sale
+        FROM events WHERE id = %(event_id)s
+    ), booking AS (
+        INSERT INTO bookings (user_id, event_id, expires_at, exclusive_key)
+        SELECT %(user_id)s, id, clock_timestamp() + hold_seconds * interval '1 second',
+               CASE WHEN one_booking_per_user THEN id || ':' || %(user_id)s::bigint END
+        FROM event WHERE on_sale
+        RETURNING id, user_id, event_id, status, expires_at
+    ), message AS (
+        INSERT INTO outbox (topic, key, payload)
+        SELECT 'booking.created', id::text, jsonb_build_object('booking_id', id,
+               'user_id', user_id, 'event_id', event_id, 'expires_at', expires_at)
+        FROM booking
+    ), record AS (
+        INSERT INTO audit_log (actor, action, entity, entity_id, to_status)
+        SELECT 'user:' || user_id, 'booking.created', 'booking', id, status FROM booking
+    )
+    SELECT (SELECT id FROM booking), (SELECT on_sale FROM event),
+           EXISTS (SELECT FROM events_archive
+                   WHERE id = %(event_id)s AND NOT EXISTS (SELECT FROM event))
+"""
+
+
+def create(user_id: int, event_id: int) -> int:
+    """Store a new booking and return its id. Raises NotFound, Conflict."""
+    try:
+        row = db.one(_CREATE, {"user_id": user_id, "event_id": event_id})
+    except pg.UniqueViolation:
+        raise errors.Conflict(
+            "На это событие у вас уже есть активная бронь.", code="one_booking_per_user"
+        ) from None
+    booking_id, on_sale, is_archived = row or (None, None, False)
+    if booking_id is not None:
+        return int(booking_id)
+    if on_sale is None and not is_archived:
+        raise errors.NotFound("Такого события нет.", code="event_not_found")
+    raise errors.Conflict("Билеты на это событие не продаются.", code="not_on_sale")
+
+
+# One value comes back, not a thousand rows: the database writes the JSON.
+_LIST = """
+    SELECT coalesce('[' || string_agg('{"id":' || b.id || ',"event_id":' || b.event_id
+               || ',"seats":[' || coalesce(l.seats, '') || ']}', ',' ORDER BY b.id) || ']', '[]')
+    FROM bookings b
+    LEFT JOIN (
+        SELECT booking_id, string_agg('{"id":' || seat_id || '}', ',' ORDER BY id) AS seats
+        FROM booking_lines
+        WHERE user_id = %(user_id)s AND status IN ('HELD', 'SOLD') AND seat_id IS NOT NULL
+        GROUP BY booking_id
+    ) l ON l.booking_id = b.id
+    WHERE b.user_id = %(user_id)s
+      AND (b.status IN ('CREATED', 'PAYMENT_INITIATED') AND b.expires_at > clock_timestamp()
+           OR b.status = 'CONFIRMED')
+"""
+
+# What has ended keeps the seats that it had, for whoever wants to look back.
+_LIST_ENDED = """
+    SELECT coalesce('[' || string_agg('{"id":' || b.id || ',"event_id":' || b.event_id
+               || ',"seats":[' || coalesce(l.seats, '') || ']}', ',' ORDER BY b.id) || ']', '[]')
+    FROM bookings b
+    LEFT JOIN (
+        SELECT booking_id, string_agg('{"id":' || seat_id || '}', ',' ORDER BY id) AS seats
+        FROM booking_lines
+        WHERE user_id = %(user_id)s AND status <> 'RELEASED' AND seat_id IS NOT NULL
+        GROUP BY booking_id
+    ) l ON l.booking_id = b.id
+    WHERE b.user_id = %(user_id)s
+      AND CASE WHEN b.status IN ('CREATED', 'PAYMENT_INITIATED')
+                    AND b.expires_at <= clock_timestamp()
+               THEN 'EXPIRED' ELSE b.status END = %(status)s
+"""
+
+
+def list_alive(user_id: int) -> bytes:
+    """The user's bookings that are alive, as the JSON of the contract."""
+    row = db.one(_LIST, {"user_id": user_id})
+    return str(row[0]).encode() if row else b"[]"
+
+
+def list_with_status(user_id: int, status: BookingStatus) -> bytes:
+    """The user's bookings in one status, as the JSON of the contract."""
+    row = db.one(_LIST_ENDED, {"user_id": user_id, "status": status})
+    return str(row[0]).encode() if row else b"[]"
+
+
+_LOCK = """
+    SELECT id, user_id, event_id, status, expires_at, expires_at <= clock_timestamp()
+    FROM bookings WHERE id = %(booking_id)s
+    FOR NO KEY UPDATE
+"""
+
+
+def lock(connection: db.Connection, booking_id: int) -> Booking | None:
+    """The booking, locked until the transaction ends: first in every order of locks."""
+    row = connection.execute(_LOCK, {"booking_id": booking_id}).fetchone()
+    if row is None:
+        return None
+    booking = Booking(*row)
+    return booking._replace(status=BookingStatus(booking.status))
+
+
+_LINES = """
+    SELECT l.id, l.seat_id, l.unit_price_minor - l.discount_minor, l.currency,
+           s.status = 'RESERVED' AND s.holder_kind = 'BOOKING' AND s.holder_id = l.booking_id
+           OR s.status = 'SOLD' AND s.holder_kind = 'BOOKING' AND s.holder_id = l.booking_id
+    FROM booking_lines l JOIN seats s ON s.id = l.seat_id
+    WHERE l.user_id = %(user_id)s AND l.booking_id = %(booking_id)s
+      AND l.status IN ('HELD', 'SOLD')
+    ORDER BY s.id
+    FOR NO KEY UPDATE OF s
+"""
+
+
+def lock_lines(connection: db.Connection, booking: Booking) -> list[Line]:
+    """The live lines of a locked booking; their seats are locked too, in the order of ids."""
+    found = connection.execute(_LINES, {"user_id": booking.user_id, "booking_id": booking.id})
+    return [Line(*row) for row in found]
+
+
+class SeatChange(NamedTuple):
+    """A seat that a statement has changed, as the seat board wants to know it."""
+
+    event_id: int
+    seat_id: int
+    version: int
+
+
+# Status and hold of a booking together with all its seats, so that they cannot come apart.
+_END = """
+    WITH booking AS (
+        UPDATE bookings SET status = %(to)s, exclusive_key = NULL
+        WHERE id = %(booking_id)s AND status = ANY(%(before)s)
+        RETURNING id, user_id
+    ), line AS (
+        UPDATE booking_lines l SET status = %(line_to)s
+        FROM booking b
+        WHERE l.user_id = b.user_id AND l.booking_id = b.id AND l.status IN ('HELD', 'SOLD')
+    )
+    UPDATE seats s
+    SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
+        version = s.version + 1, changed_in = pg_current_xact_id()::text::bigint
+    FROM booking b
+    WHERE s.id = ANY(%(seat_ids)s) AND s.holder_kind = 'BOOKING' AND s.holder_id = b.id
+    RETURNING s.event_id, s.id, s.version
+"""
+
+
+def end(
+    connection: db.Connection,
+    booking: Booking,
+    lines: Sequence[Line],
+    *,
+    to: BookingStatus,
+    line_to: str,
+) -> list[SeatChange]:
+    """Give a locked booking its last status and set its seats free."""
+    found = connection.execute(
+        _END,
+        {
+            "booking_id": booking.id,
+            "to": rules.advance(booking.status, to=to),
+            "before": [booking.status],
+            "line_to": line_to,
+            "seat_ids": [line.seat_id for line in lines],
+        },
+    )
+    return [SeatChange(*row) for row in found]
+
+
+_SET_STATUS = "UPDATE bookings SET status = %(to)s WHERE id = %(booking_id)s"
+
+
+def set_status(connection: db.Connection, booking: Booking, *, to: BookingStatus) -> Booking:
+    """Advance a locked booking."""
+    status = rules.advance(booking.status, to=to)
+    connection.execute(_SET_STATUS, {"booking_id": booking.id, "to": status})
+    return booking._replace(status=status)
+
+
+# The deadline of a booking and of each of its seats is one and the same.
+_EXTEND = """
+    WITH booking AS (
+        UPDATE bookings b
+        SET status = 'PAYMENT_INITIATED',
+            expires_at = clock_timestamp() + e.payment_seconds * interval '1 second'
+        FROM events e
+        WHERE b.id = %(booking_id)s AND e.id = b.event_id
+        RETURNING b.id, b.expires_at, e.payment_seconds
+    ), seat AS (
+        UPDATE seats s
+        SET held_until = b.expires_at, version = s.version + 1,
+            changed_in = pg_current_xact_id()::text::bigint
+        FROM booking b
+        WHERE s.id = ANY(%(seat_ids)s) AND s.status = 'RESERVED'
+          AND s.holder_kind = 'BOOKING' AND s.holder_id = b.id
+        RETURNING s.id
+    )
+    SELECT payment_seconds, (SELECT count(*) FROM seat) FROM booking
+"""
+
+
+def start_payment(connection: db.Connection, booking: Booking, seat_ids: list[int]) -> int:
+    """Extend the hold of a booking and all its seats; returns the seconds there are to pay.
+
+    Raises Conflict when a seat is no longer held.
+    """
+    rules.advance(booking.status, to=BookingStatus.PAYMENT_INITIATED)
+    row = connection.execute(_EXTEND, {"booking_id": booking.id, "seat_ids": seat_ids}).fetchone()
+    if row is None or row[1] != len(seat_ids):
+        raise errors.Conflict("Место больше не удерживается.", code="hold_lost")
+    return int(row[0])
+
+
+# All or nothing: SOLD only if every line that was paid for is still held by this booking.
+_SELL = """
+    WITH seat AS MATERIALIZED (
+        SELECT s.id, l.id AS line_id
+        FROM booking_lines l JOIN seats s ON s.id = l.seat_id
+        WHERE l.user_id = %(user_id)s AND l.booking_id = %(booking_id)s
+          AND l.id = ANY(%(line_ids)s) AND l.status = 'HELD'
+          AND s.status = 'RESERVED' AND s.holder_kind = 'BOOKING' AND s.holder_id = l.booking_id
+        ORDER BY s.id
+        FOR NO KEY UPDATE OF s
+    ), complete AS MATERIALIZED (
+        SELECT id FROM bookings
+        WHERE id = %(booking_id)s AND status = 'PAYMENT_INITIATED'
+          AND (SELECT count(*) FROM seat) = cardinality(%(line_ids)s::bigint[])
+    ), booking AS (
+        UPDATE bookings b SET status = 'CONFIRMED' FROM complete c WHERE b.id = c.id
+    ), line AS (
+        UPDATE booking_lines l SET status = 'SOLD' FROM complete c, seat
+        WHERE l.id = seat.line_id
+    )
+    UPDATE seats s
+    SET status = 'SOLD', held_until = NULL, version = s.version + 1,
+        changed_in = pg_current_xact_id()::text::bigint
+    FROM seat, complete c
+    WHERE s.id = seat.id
+    RETURNING s.event_id, s.id, s.version
+"""
+
+
+def sell(connection: db.Connection, booking: Booking, line_ids: list[int]) -> list[SeatChange]:
+    """Turn a locked, paid booking into a confirmed one; an empty list means: not all held."""
+    found = connection.execute(
+        _SELL, {"booking_id": booking.id, "user_id": booking.user_id, "line_ids": line_ids}
+    )
+    return [SeatChange(*row) for row in found]
+
+
+_EVENT_TERMS = """
+    SELECT starts_at, refund_policy, retry_failed_payment, title, clock_timestamp()
+    FROM events WHERE id = %(event_id)s
+"""
+
+
+class EventTerms(NamedTuple):
+    """What the event says about money."""
+
+    starts_at: datetime
+    refund_policy: list[dict[str, Any]]
+    retry_failed_payment: bool
+    title: str
+    now: datetime
+    """The database's clock."""
+
+
+def event_terms(connection: db.Connection, event_id: int) -> EventTerms:
+    """The terms under which an event is sold."""
+    row = connection.execute(_EVENT_TERMS, {"event_id": event_id}).fetchone()
+    if row is None:
+        raise errors.NotFound("Такого события нет.", code="event_not_found")
+    return EventTerms(*row)
+
+
+# One sweep: bookings whose hold has run out, oldest first. A row that somebody works on is left
+# for the next sweep. Seats whose next buyer came first have another holder and stay untouched.
+_EXPIRE = """
+    WITH due AS MATERIALIZED (
+        SELECT id, user_id, status FROM bookings
+        WHERE status IN ('CREATED', 'PAYMENT_INITIATED') AND expires_at <= clock_timestamp()
+        ORDER BY expires_at LIMIT %(limit)s
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), booking AS (
+        UPDATE bookings b SET status = 'EXPIRED', exclusive_key = NULL
+        FROM due WHERE b.id = due.id
+    ), line AS (
+        UPDATE booking_lines l SET status = 'EXPIRED' FROM due
+        WHERE l.user_id = due.user_id AND l.booking_id = due.id AND l.status = 'HELD'
+        RETURNING l.seat_id, l.booking_id
+    ), seat AS (
+        UPDATE seats s
+        SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
+            version = s.version + 1, changed_in = pg_current_xact_id()::text::bigint
+        FROM line
+        WHERE s.id = line.seat_id AND s.status = 'RESERVED'
+          AND s.holder_kind = 'BOOKING' AND s.holder_id = line.booking_id
+    ), payment AS (
+        UPDATE payments p SET status = 'VOIDED' FROM due
+        WHERE p.booking_id = due.id AND p.status IN ('INITIATED', 'OPEN')
+    ), message AS (
+        INSERT INTO outbox (topic, key, payload)
+        SELECT 'booking.expired', id::text, jsonb_build_object('booking_id', id, 'user_id', user_id)
+        FROM due
+    ), record AS (
+        INSERT INTO audit_log (actor, action, entity, entity_id, from_status, to_status)
+        SELECT 'system', 'booking.expired', 'booking', id, status, 'EXPIRED' FROM due
+    )
+    SELECT count(*) FROM due
+"""
+
+
+def expire(limit: int) -> int:
+    """End up to `limit` bookings whose hold has run out; returns how many there were."""
+    row = db.one(_EXPIRE, {"limit": limit})
+    return int(row[0]) if row else 0
+
+
+# TRUNCATE leaves no dead rows behind. Both tables are locked first and in one order, so that a
+# statement at work ends before, and one that comes waits and then finds nothing.
+_ERASE_ALL = (
+    "LOCK TABLE bookings, booking_lines IN ACCESS EXCLUSIVE MODE",
+    "TRUNCATE bookings, booking_lines",
+)
+
+
+def erase_all(connection: db.Connection) -> None:
+    """Delete all bookings and lines; ids go on counting."""
+    for statement in _ERASE_ALL:
+        connection.execute(statement)

@@ -1,0 +1,47 @@
+"""What a booking may become, and what a cancelled one gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from app.bookings.models import BookingStatus
+from app.kernel import errors
+
+_S = BookingStatus
+
+TRANSITIONS: Mapping[BookingStatus, frozenset[BookingStatus]] = {
+    _S.CREATED: frozenset({_S.PAYMENT_INITIATED, _S.CANCELLED, _S.EXPIRED}),
+    # Back to CREATED: a seat was released and the attempt with it, or the payment may be repeated.
+    _S.PAYMENT_INITIATED: frozenset({_S.CREATED, _S.CONFIRMED, _S.CANCELLED, _S.EXPIRED}),
+    _S.CONFIRMED: frozenset({_S.CANCELLED, _S.COMPLETED}),
+    _S.COMPLETED: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.EXPIRED: frozenset(),
+}
+
+ALIVE = (_S.CREATED, _S.PAYMENT_INITIATED, _S.CONFIRMED)
+UNPAID = (_S.CREATED, _S.PAYMENT_INITIATED)
+
+
+def advance(status: BookingStatus, *, to: BookingStatus) -> BookingStatus:
+    """The new status. Raises Conflict when the step is not in the table."""
+    if to not in TRANSITIONS[status]:
+        raise errors.Conflict(
+            f"Бронь в состоянии {status} не может стать {to}.", code="illegal_transition"
+        )
+    return to
+
+
+def refund_percent(
+    policy: Iterable[Mapping[str, int]], *, starts_at: datetime, now: datetime
+) -> int:
+    """The share that comes back, from steps like {"hours_before": 12, "percent": 100}.
+
+    The step with the largest `hours_before` that still lies ahead of the start counts.
+    """
+    left = starts_at - now
+    for step in sorted(policy, key=lambda step: -step["hours_before"]):
+        if left >= timedelta(hours=step["hours_before"]):
+            return step["percent"]
+    return 0

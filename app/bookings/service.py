@@ -1,0 +1,136 @@
+"""Bookings: create and list them; and the steps that a checkout takes with a locked one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.bookings import queries, rules
+from app.bookings.models import Booking, BookingStatus, Line, LineStatus
+from app.kernel import audit, errors, metrics, outbox
+from app.kernel.auth import Principal
+from app.kernel.db import Connection
+from app.seats import service as seats
+
+_CREATED = metrics.OUTCOMES.labels("booking", "created")
+_EXPIRED = metrics.OUTCOMES.labels("booking", "expired")
+_SWEEP = 500
+
+
+def create_booking(user: Principal, event_id: int) -> int:
+    """Open an empty booking and return its id. Raises NotFound, Conflict, Busy."""
+    try:
+        booking_id = queries.create(user.user_id, event_id)
+    except errors.Conflict as conflict:
+        # The booking in the way may have run out without a sweep having come by.
+        if conflict.code != "one_booking_per_user" or not expire_due():
+            raise
+        booking_id = queries.create(user.user_id, event_id)
+    _CREATED.inc()
+    return booking_id
+
+
+def list_bookings(user: Principal, status: BookingStatus | None) -> bytes:
+    """The user's bookings as JSON: those that are alive, or those in one status."""
+    if status is None:
+        return queries.list_alive(user.user_id)
+    return queries.list_with_status(user.user_id, status)
+
+
+def expire_due() -> int:
+    """End the bookings whose hold has run out; returns how many. Any number of workers may."""
+    expired = queries.expire(_SWEEP)
+    if expired:
+        _EXPIRED.inc(expired)
+        seats.seats_changed()
+    return expired
+
+
+def lock_own(db: Connection, user: Principal, booking_id: int) -> Booking:
+    """The user's booking, locked until the transaction ends. Raises NotFound, Forbidden."""
+    booking = queries.lock(db, booking_id)
+    if booking is None:
+        raise errors.NotFound("Такой брони нет.", code="booking_not_found")
+    if booking.user_id != user.user_id:
+        raise errors.Forbidden
+    return booking
+
+
+def lock_any(db: Connection, booking_id: int) -> Booking | None:
+    """A booking, locked until the transaction ends; None when a reset has erased it."""
+    return queries.lock(db, booking_id)
+
+
+def lock_held_lines(db: Connection, booking: Booking) -> list[Line]:
+    """The lines of a locked booking, all of them still held. Raises Conflict."""
+    lines = queries.lock_lines(db, booking)
+    if not lines:
+        raise errors.Conflict("В брони нет мест.", code="booking_empty")
+    if not all(line.seat_is_held for line in lines):
+        raise errors.Conflict("Место больше не удерживается.", code="hold_lost")
+    return lines
+
+
+def start_payment(db: Connection, booking: Booking, lines: list[Line]) -> int:
+    """Extend the hold for the payment; returns the seconds there are to pay. Raises Conflict."""
+    if booking.has_run_out:
+        raise errors.Conflict("Время брони истекло.", code="booking_expired")
+    seconds = queries.start_payment(db, booking, [line.seat_id for line in lines])
+    _recorded(db, booking, "booking.payment_initiated", BookingStatus.PAYMENT_INITIATED)
+    return seconds
+
+
+def reopen(db: Connection, booking: Booking) -> None:
+    """Let a booking whose payment attempt is void be changed and paid again."""
+    queries.set_status(db, booking, to=BookingStatus.CREATED)
+    _recorded(db, booking, "booking.reopened", BookingStatus.CREATED)
+
+
+def sell(db: Connection, booking: Booking, line_ids: list[int]) -> list[queries.SeatChange]:
+    """Confirm a paid booking; an empty list means that not every line was still held."""
+    sold = queries.sell(db, booking, line_ids)
+    if sold:
+        _recorded(db, booking, "booking.confirmed", BookingStatus.CONFIRMED)
+    return sold
+
+
+def cancel(db: Connection, booking: Booking) -> tuple[list[Line], list[queries.SeatChange]]:
+    """Cancel a locked booking; returns the lines that it had and the seats that are free now."""
+    lines = queries.lock_lines(db, booking)
+    freed = queries.end(
+        db, booking, lines, to=BookingStatus.CANCELLED, line_to=LineStatus.CANCELLED
+    )
+    _recorded(db, booking, "booking.cancelled", BookingStatus.CANCELLED)
+    return lines, freed
+
+
+def event_terms(db: Connection, event_id: int) -> queries.EventTerms:
+    """The terms under which the event is sold."""
+    return queries.event_terms(db, event_id)
+
+
+def refund_percent(terms: queries.EventTerms) -> int:
+    """The share of the price that a cancelled booking gets back now."""
+    return rules.refund_percent(terms.refund_policy, starts_at=terms.starts_at, now=terms.now)
+
+
+def erase_all(db: Connection) -> None:
+    """Erase every booking in the caller's transaction. Whoever is at work waits or starts over."""
+    queries.erase_all(db)
+
+
+def _recorded(db: Connection, booking: Booking, action: str, to: BookingStatus) -> None:
+    payload: dict[str, Any] = {
+        "booking_id": booking.id,
+        "user_id": booking.user_id,
+        "event_id": booking.event_id,
+    }
+    outbox.publish(db, action, str(booking.id), payload)
+    audit.record(
+        db,
+        actor=f"user:{booking.user_id}",
+        action=action,
+        entity="booking",
+        entity_id=booking.id,
+        from_status=booking.status,
+        to_status=to,
+    )

@@ -1,0 +1,137 @@
+"""The calls about paying and cancelling, and what the gateway and its browsers tell us."""
+
+from __future__ import annotations
+
+import html
+from typing import Annotated, Any
+
+import msgspec
+
+from app.checkout import service
+from app.kernel import errors
+from app.kernel.config import settings
+from app.kernel.http import Access, Call, Message, Reply, Routes, message_reply
+from app.kernel.inputs import Id
+from app.payments import service as payments
+from app.payments.models import PaymentStatus
+
+routes = Routes()
+
+_WAITING = "Платёж ещё не подтверждён шлюзом, мы сообщим о результате"
+_SENTENCES = {
+    PaymentStatus.COMPLETED: "Оплата прошла, места проданы",
+    PaymentStatus.FAILED: "Оплата не прошла, бронь отменена",
+    PaymentStatus.REFUND_DUE: "Деньги пришли, но мест уже нет: мы вернём всю сумму",
+}
+
+
+class OfBooking(msgspec.Struct, frozen=True):
+    booking_id: Id
+
+
+class Order(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: Id
+
+
+class Notification(msgspec.Struct, frozen=True, rename="camel"):
+    """What the gateway sends; everything in it is a hint."""
+
+    payment_id: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    status: str | None = None
+    team_slug: str | None = None
+    timestamp: str | None = None
+    data: Any = None
+
+
+_decode_notification = msgspec.json.Decoder(Notification).decode
+
+
+@routes.add(
+    "PATCH",
+    "/api/bookings/initiatePayment",
+    access=Access.ACCOUNT,
+    body=OfBooking,
+    answers={302: ("Бронь ожидает подтверждения платежа", Message)},
+)
+def initiate_payment(call: Call) -> Reply:
+    """Инициировать платеж для бронирования"""
+    url = service.start_payment(call.user, call.input.booking_id)
+    return message_reply("Бронь ожидает подтверждения платежа", ("Location", url), status=302)
+
+
+@routes.add(
+    "PATCH",
+    "/api/bookings/cancel",
+    access=Access.ACCOUNT,
+    body=OfBooking,
+    answers={200: ("Бронь успешно отменена", Message)},
+)
+def cancel_booking(call: Call) -> Reply:
+    """Отменить бронирование"""
+    service.cancel_booking(call.user, call.input.booking_id)
+    return message_reply("Бронь успешно отменена")
+
+
+@routes.add(
+    "GET",
+    "/api/payments/success",
+    access=Access.PUBLIC,
+    query=Order,
+    answers={200: ("Подсказка принята, решает ответ шлюза", Message)},
+)
+def payment_success(call: Call) -> Reply:
+    """Уведомить сервис, что платеж успешно проведен"""
+    return _hint(call)
+
+
+@routes.add(
+    "GET",
+    "/api/payments/fail",
+    access=Access.PUBLIC,
+    query=Order,
+    answers={200: ("Подсказка принята, решает ответ шлюза", Message)},
+)
+def payment_fail(call: Call) -> Reply:
+    """Уведомить сервис, что платеж неуспешно проведен"""
+    return _hint(call)
+
+
+@routes.add(
+    "POST",
+    "/api/payments/notifications",
+    access=Access.PUBLIC,
+    raw_body=True,
+    answers={200: ("Уведомление принято, решает ответ шлюза", Message)},
+)
+def payment_notification(call: Call) -> Reply:
+    """Принимать уведомления от платежного шлюза"""
+    body: bytes = call.input
+    if settings().payment_webhook_secret:
+        given = call.environ.get("HTTP_X_WEBHOOK_SIGNATURE")
+        if not given:
+            raise errors.BadRequest("Уведомление не подписано.", code="unsigned")
+        if not payments.signature_matches(body, given):
+            raise errors.Unauthorized("Подпись уведомления неверна.", code="bad_signature")
+    try:
+        body.decode("utf-8")
+        notification = _decode_notification(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise errors.BadRequest("Тело запроса не читается как уведомление.") from None
+    if notification.payment_id and "\0" not in notification.payment_id:
+        payments.notice(notification.payment_id)
+    return message_reply("Уведомление принято")
+
+
+def _hint(call: Call) -> Reply:
+    try:
+        status = service.settle(call.input.order_id)
+    except errors.Unavailable:
+        status = PaymentStatus.OPEN  # A worker asks again.
+    sentence = _SENTENCES.get(status, _WAITING)
+    if "text/html" not in call.environ.get("HTTP_ACCEPT", ""):
+        return message_reply(sentence)
+    page = f"""<!doctype html><html lang="ru"><meta charset="utf-8"><title>Билеттер</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<body style="font: 18px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1rem">
+<h1>Билеттер</h1><p>{html.escape(sentence)}.</p><p>Заказ {call.input.order_id}</p></body></html>"""
+    return Reply(200, page.encode(), "text/html; charset=utf-8")

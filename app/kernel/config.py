@@ -1,0 +1,208 @@
+"""The one table of settings. Everything comes from the environment; a wrong value refuses to start.
+
+`python -m app.kernel.config` prints the table as it stands in the documentation.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+
+_PREFIX = "BILETTER_"
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+[^\s]*$|^$")]
+
+
+class SettingsError(Exception):
+    """A setting is missing, unknown or out of range; the message names it."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be set. The name in the environment is the field's in capitals.
+
+    Settings with a name of their own outside Biletter (DATABASE_URL, PAYMENT_…, EVENT_…) are
+    read as they are, all others with the prefix BILETTER_.
+    """
+
+    database_url: Annotated[str, msgspec.Meta(description="libpq address of the primary.")]
+    database_replica_url: Annotated[
+        str, msgspec.Meta(description="Address of a replica for reads that tolerate lag.")
+    ] = ""
+    database_pool_size: Annotated[
+        Count,
+        msgspec.Meta(
+            description="Connections per process. Times the processes of all hosts it must stay "
+            "below max_connections."
+        ),
+    ] = 12
+    database_deadline: Annotated[
+        Seconds,
+        msgspec.Meta(description="Seconds after which the client gives a silent server up."),
+    ] = 8.0
+    statement_timeout: Annotated[
+        Seconds, msgspec.Meta(description="Seconds a statement may run in the server.")
+    ] = 5.0
+    lock_timeout: Annotated[
+        Seconds, msgspec.Meta(description="Seconds to wait for a row; after that: busy.")
+    ] = 2.0
+    workers: Annotated[Count, msgspec.Meta(description="gunicorn processes of this host.")] = 2
+    bind: Annotated[str, msgspec.Meta(description="Address gunicorn listens on.")] = (
+        "127.0.0.1:8081"
+    )
+    drain_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0,
+            le=300,
+            description="Seconds between 'not ready' and the last accepted connection on SIGTERM.",
+        ),
+    ] = 0.0
+    stop_seconds: Annotated[
+        Seconds, msgspec.Meta(description="Seconds that requests have to end on SIGTERM.")
+    ] = 30.0
+    public_url: Annotated[
+        Url, msgspec.Meta(description="Address under which buyers and the gateway reach us.")
+    ] = "http://127.0.0.1:8081"
+    trusted_proxies: Annotated[
+        str,
+        msgspec.Meta(description="Addresses, comma separated, whose X-Forwarded-For is believed."),
+    ] = ""
+    allow_reset: Annotated[
+        bool, msgspec.Meta(description="Whether POST /api/reset exists at all.")
+    ] = False
+    auth_cache_seconds: Annotated[
+        Seconds,
+        msgspec.Meta(
+            description="A changed password or a deactivated account stops working after this."
+        ),
+    ] = 10.0
+    auth_cache_size: Annotated[
+        Count, msgspec.Meta(description="Accepted and, apart from them, refused credentials kept.")
+    ] = 50_000
+    seats_freshness: Annotated[
+        Seconds,
+        msgspec.Meta(description="Seconds that a listing may lag behind other hosts' changes."),
+    ] = 0.05
+    catalogue_freshness: Annotated[
+        Seconds, msgspec.Meta(description="Seconds until a changed event shows in the catalogue.")
+    ] = 2.0
+    log_requests: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^(all|problems)$",
+            description="Log every request, or only those that failed or took over a second.",
+        ),
+    ] = "problems"
+    log_level: Annotated[
+        str,
+        msgspec.Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level logged."),
+    ] = "INFO"
+    payment_gateway_url: Annotated[
+        Url, msgspec.Meta(description="Base address of the payment gateway; empty: no payments.")
+    ] = ""
+    payment_gateway_form_url: Annotated[
+        Url,
+        msgspec.Meta(
+            description="Base of the form's address, when the buyer sees another one than we do."
+        ),
+    ] = ""
+    payment_team_slug: Annotated[str, msgspec.Meta(description="Our merchant id there.")] = ""
+    payment_password: Annotated[str, msgspec.Meta(description="Our password there. Secret.")] = ""
+    payment_webhook_secret: Annotated[
+        str, msgspec.Meta(description="Key of the webhook's signature. Secret; empty: unsigned.")
+    ] = ""
+    payment_deadline: Annotated[
+        Seconds, msgspec.Meta(description="Seconds for one call of the gateway.")
+    ] = 5.0
+    payment_poll_seconds: Annotated[
+        Seconds, msgspec.Meta(description="Seconds between two checks of an open payment.")
+    ] = 15.0
+    expiry_seconds: Annotated[
+        Seconds, msgspec.Meta(description="Seconds between two sweeps of bookings that ran out.")
+    ] = 5.0
+
+
+_OWN_NAMES = ("database_url", "database_replica_url")
+_OWN_PREFIXES = ("payment_",)
+_SECRET = {"database_url", "database_replica_url", "payment_password", "payment_webhook_secret"}
+
+
+def variable(field: str) -> str:
+    """The name of a setting in the environment."""
+    own = field in _OWN_NAMES or field.startswith(_OWN_PREFIXES)
+    return field.upper() if own else _PREFIX + field.upper()
+
+
+def load(environ: dict[str, str]) -> Settings:
+    """Read all settings, or raise SettingsError with one sentence that names the wrong one."""
+    known = {variable(name): name for name in Settings.__struct_fields__}
+    for name in environ:
+        if name.startswith(_PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise SettingsError(f"The setting {name} does not exist.{hint}")
+    values: dict[str, Any] = {}
+    for var, field in known.items():
+        if environ.get(var, "") != "":
+            values[field] = _convert(var, field, environ[var])
+    if "database_url" not in values:
+        raise SettingsError("The setting DATABASE_URL is missing.")
+    return Settings(**values)
+
+
+def _convert(var: str, field: str, text: str) -> Any:
+    try:
+        return msgspec.convert(text, _types()[field], strict=False)
+    except msgspec.ValidationError as error:
+        shown = "its value" if field in _SECRET else repr(text)
+        raise SettingsError(f"The setting {var} does not accept {shown}: {error}.") from None
+
+
+@functools.cache
+def _types() -> dict[str, Any]:
+    return get_type_hints(Settings, include_extras=True)
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load(dict(os.environ))
+
+
+def table() -> str:
+    """All settings as a Markdown table."""
+    rows = ["| Variable | Default | Meaning |", "|---|---|---|"]
+    defaults = dict(
+        zip(
+            Settings.__struct_fields__[-len(Settings.__struct_defaults__) :],
+            Settings.__struct_defaults__,
+            strict=True,
+        )
+    )
+    for field in Settings.__struct_fields__:
+        default = defaults.get(field, msgspec.NODEFAULT)
+        shown = (
+            "required"
+            if default is msgspec.NODEFAULT
+            else f"`{default}`"
+            if default != ""
+            else "empty"
+        )
+        rows.append(f"| `{variable(field)}` | {shown} | {description(field)} |")
+    return "\n".join(rows)
+
+
+def description(field: str) -> str:
+    """The sentence that documents a setting."""
+    metas = [m for m in _types()[field].__metadata__ if isinstance(m, msgspec.Meta)]
+    return " ".join(m.description for m in metas if m.description)
+
+
+if __name__ == "__main__":
+    print(table())  # noqa: T201 - this is what the command is for

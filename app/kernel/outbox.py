@@ -1,0 +1,20 @@
+"""Messages for the world outside the transaction, written in the same one as the change.
+
+A relay hands them on at least once, in order per key. Hot statements insert their row
+themselves, in the same round trip; `publish` is for all others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from app.kernel.db import Connection
+
+_INSERT = "INSERT INTO outbox (topic, key, payload) VALUES (%(topic)s, %(key)s, %(payload)s)"
+
+
+def publish(db: Connection, topic: str, key: str, payload: dict[str, Any]) -> None:
+    """Store one message; messages with the same key keep their order."""
+    db.execute(_INSERT, {"topic": topic, "key": key, "payload": Jsonb(payload)})

@@ -1,0 +1,240 @@
+"""Starts all processes, waits for the first reason to end, and ends them all again."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import psycopg
+
+from app.kernel import config
+from app.local import seed
+from app.local.postgres import EmbeddedPostgres, StartError, end_with_parent
+from app.migrations import runner
+
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 40.0
+
+
+class CannotStart(Exception):
+    """One sentence for the person at the terminal."""
+
+
+class Stopped(Exception):
+    """Somebody asked us to end."""
+
+
+def main() -> int:
+    """Run until Ctrl-C or SIGTERM, or until a process ends that should not."""
+    parser = argparse.ArgumentParser(prog="make run")
+    parser.add_argument("--port", required=True)
+    parser.add_argument("--data-dir", required=True, type=Path)
+    arguments = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        with ExitStack() as stack:
+            return _run(stack, _port(arguments.port), arguments.data_dir.resolve())
+    except (CannotStart, StartError, config.SettingsError) as error:
+        print(f"Biletter does not start: {error}", file=sys.stderr)
+        return 1
+    except Stopped:
+        print("Biletter has ended; the data is kept.")
+        return 0
+
+
+def _stop(_number: int, _frame: object) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # The children end once, in order.
+    raise Stopped
+
+
+def _run(stack: ExitStack, port: int, data: Path) -> int:
+    started = time.monotonic()
+    config.load({**os.environ, "DATABASE_URL": os.environ.get("DATABASE_URL") or "postgresql:///x"})
+    _require_free(port)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"DATA_DIR {data} cannot be used: {error.strerror}.") from None
+    stack.enter_context(_only_one(data))
+    database_url = os.environ.get("DATABASE_URL") or _start_postgres(stack, data)
+    _prepare_database(database_url)
+    environ = {**os.environ, "DATABASE_URL": database_url}
+    environ |= _defaults(environ, port, data)
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    if "PAYMENT_GATEWAY_URL" not in os.environ:
+        children["payment gateway"] = _start_gateway(stack, environ, data, port)
+    conf = Path(__file__).parent.parent / "server" / "gunicorn.conf.py"
+    children["gunicorn"] = _start(
+        stack, environ, "gunicorn", "--config", str(conf), "--no-control-socket"
+    )
+    children["worker"] = _start(stack, environ, "app.worker")
+    _await(f"http://127.0.0.1:{port}/health/ready", children)
+    _greet(port, time.monotonic() - started, environ)
+    while True:
+        for name, child in children.items():
+            if child.poll() is not None:
+                raise CannotStart(f"{name} has ended with code {child.returncode}.")
+        time.sleep(0.2)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:  # noqa: PLR2004 - the largest port
+        raise SystemExit(f"Biletter does not start: PORT={text} is not a port (1 to 65535).")
+    return int(text)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CannotStart(f"PORT={port} cannot be used: {error.strerror}.") from None
+
+
+@contextmanager
+def _only_one(data: Path) -> Iterator[IO[str]]:
+    """A lock that the kernel takes back whatever way this process ends."""
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotStart(f"DATA_DIR {data} is in use by another `make run`.") from None
+        yield lock
+
+
+def _start_postgres(stack: ExitStack, data: Path) -> str:
+    print("Starting PostgreSQL ...")
+    postgres = EmbeddedPostgres(data / "postgres")
+    stack.callback(postgres.stop)
+    postgres.start()
+    return postgres.url
+
+
+def _prepare_database(url: str) -> None:
+    try:
+        connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
+    except psycopg.Error as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise CannotStart(f"DATABASE_URL cannot be used: {reason}.") from None
+    with connection:
+        if connection.info.server_version < 160000:  # noqa: PLR2004 - see migration 0001
+            raise CannotStart("DATABASE_URL names a PostgreSQL older than 16.")
+        runner.upgrade(url)
+        if not seed.is_seeded(connection):
+            print("Filling the empty database ...")
+            with connection.transaction():
+                seed.seed(connection, datetime.now(UTC))
+            seed.finish(connection)
+
+
+def _defaults(environ: dict[str, str], port: int, data: Path) -> dict[str, str]:
+    """What a laptop wants, wherever the environment does not say otherwise."""
+    metrics = data / "metrics"
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir()
+    wanted = {
+        "BILETTER_BIND": f"127.0.0.1:{port}",
+        "BILETTER_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "BILETTER_ALLOW_RESET": "true",
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+    }
+    return {name: value for name, value in wanted.items() if name not in environ}
+
+
+def _start_gateway(
+    stack: ExitStack, environ: dict[str, str], data: Path, port: int
+) -> subprocess.Popen[bytes]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        gateway_port = probe.getsockname()[1]
+    slug = "biletter"
+    password, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    environ |= {
+        "PAYMENT_GATEWAY_URL": f"http://127.0.0.1:{gateway_port}",
+        "PAYMENT_TEAM_SLUG": slug,
+        "PAYMENT_PASSWORD": password,
+        "PAYMENT_WEBHOOK_SECRET": secret,
+    }
+    child = _start(
+        stack,
+        environ,
+        "app.simulators.gateway",
+        *("--port", str(gateway_port), "--data", str(data / "gateway.sqlite")),
+        *("--team-slug", slug, "--password", password, "--webhook-secret", secret),
+        *("--webhook-url", f"http://127.0.0.1:{port}/api/payments/notifications"),
+    )
+    _await(f"http://127.0.0.1:{gateway_port}/simulator/health", {"payment gateway": child})
+    return child
+
+
+def _start(
+    stack: ExitStack, environ: dict[str, str], module: str, *arguments: str
+) -> subprocess.Popen[bytes]:
+    child = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C reaches us alone; we end the children in order.
+        preexec_fn=end_with_parent(signal.SIGTERM),  # noqa: PLW1509 - single-threaded here
+    )
+    stack.callback(_end, child)
+    return child
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _await(url: str, children: dict[str, subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        for name, child in children.items():
+            if child.poll() is not None:
+                raise CannotStart(f"{name} has ended with code {child.returncode}.")
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own address
+                return
+        except (OSError, urllib.error.URLError):
+            time.sleep(0.1)
+    raise CannotStart(f"{url} does not answer.")
+
+
+def _greet(port: int, seconds: float, environ: dict[str, str]) -> None:
+    base = f"http://127.0.0.1:{port}"
+    _, email, password = seed.GENERATOR_ACCOUNTS[0]
+    demo, demo_password = seed.DEMO_ACCOUNT
+    print(f"""
+Biletter is running at {base} (started in {seconds:.1f} s)
+  API documentation   {base}/docs
+  payment gateway     {environ["PAYMENT_GATEWAY_URL"]} (page of the simulator: /simulator)
+  accounts            {demo} : {demo_password}
+                      {email} : {password}
+Try:
+  curl '{base}/api/events?query=концерт'
+  curl '{base}/api/seats?event_id=1&status=FREE&pageSize=5'
+  curl -u {demo}:{demo_password} -H 'Content-Type: application/json' -d '{{"event_id": 1}}' {base}/api/bookings
+Ctrl-C ends it; the data is kept.""", flush=True)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Migrations: numbered, readable SQL, run by `python -m app.migrations`."""

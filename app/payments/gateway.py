@@ -1,0 +1,179 @@
+"""The client of the payment gateway. Every call has a deadline; none is repeated here."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import Any, NamedTuple
+
+import gevent
+import msgspec
+import urllib3
+
+from app.kernel import errors, metrics
+from app.kernel.config import settings
+from app.payments import rules
+from app.payments.models import GatewayPayment, Payment
+
+log = logging.getLogger(__name__)
+
+_NOT_FOUND = 404
+_DUPLICATE = 409
+_CLIENT_ERROR = 400
+_SERVER_ERROR = 500
+_TOO_MANY = 429
+_CONNECTIONS = 50
+
+
+class OutcomeUnknown(Exception):
+    """The call may or may not have had its effect; ask before anything else is done."""
+
+
+class Refused(Exception):
+    """The gateway said no, and nothing has happened there."""
+
+
+class Registration(NamedTuple):
+    """Where the buyer goes to pay."""
+
+    gateway_id: str
+    form_url: str
+
+
+class _Deadline(BaseException):
+    """The time for a call is over."""
+
+
+def register(payment: Payment, *, description: str, email: str, minutes: int) -> Registration:
+    """Make the payment known to the gateway.
+
+    Raises Refused when it certainly is not, OutcomeUnknown when it may be.
+    """
+    config = settings()
+    amount, order = payment.amount_minor, str(payment.order_id)
+    returns = f"{config.public_url}/api/payments"
+    status, answer = _post(
+        "PaymentInit/init",
+        {
+            "teamSlug": config.payment_team_slug,
+            "token": rules.token(
+                amount, payment.currency, order, config.payment_password, config.payment_team_slug
+            ),
+            "amount": amount,
+            "orderId": order,
+            "currency": payment.currency,
+            "description": description,
+            "email": email,
+            "language": "ru",
+            # As coded the gateway never calls these two: they are hints wherever they come from.
+            "successURL": f"{returns}/success?orderId={order}",
+            "failURL": f"{returns}/fail?orderId={order}",
+            "notificationURL": f"{returns}/notifications",
+            "paymentExpiry": minutes,
+        },
+    )
+    if status == _DUPLICATE:
+        raise OutcomeUnknown("The order is known there already.")
+    if status >= _CLIENT_ERROR or not answer.get("paymentId"):
+        raise Refused(f"init answered {status} {answer.get('errorCode', '')}")
+    gateway_id = str(answer["paymentId"])
+    return Registration(gateway_id, form_url(gateway_id))
+
+
+def form_url(gateway_id: str) -> str:
+    """The address of a payment's form, which the gateway does not tell twice."""
+    base = settings().payment_gateway_form_url or settings().payment_gateway_url
+    return f"{base}/api/v1/paymentform/render/{gateway_id}"
+
+
+def check(payment: Payment) -> GatewayPayment | None:
+    """The payment as the gateway sees it, or None if it knows no such one.
+
+    Raises OutcomeUnknown, Refused when there is no usable answer.
+    """
+    config = settings()
+    if payment.gateway_id is not None:
+        key = {"paymentId": payment.gateway_id}
+    else:
+        key = {"orderId": str(payment.order_id)}
+    token = rules.token(*key.values(), config.payment_password, config.payment_team_slug)
+    status, answer = _post(
+        "PaymentCheck/check", {"teamSlug": config.payment_team_slug, "token": token, **key}
+    )
+    if status == _NOT_FOUND:
+        return None
+    if status >= _CLIENT_ERROR:
+        raise Refused(f"check answered {status} {answer.get('errorCode', '')}")
+    try:
+        found = answer["payments"][0]
+        return GatewayPayment(
+            str(found["paymentId"]),
+            str(found["status"]),
+            int(found["amount"]),
+            str(found["currency"]),
+        )
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise OutcomeUnknown("The answer to check cannot be read.") from None
+
+
+def capture(payment: Payment) -> None:
+    """Take the authorised money; may be repeated. Raises Refused, OutcomeUnknown."""
+    config = settings()
+    amount = payment.amount_minor
+    body: dict[str, Any] = {
+        "teamSlug": config.payment_team_slug,
+        "paymentId": payment.gateway_id,
+        "token": rules.token(
+            amount, config.payment_password, payment.gateway_id, config.payment_team_slug
+        ),
+    }
+    if amount <= rules.MAX_CONFIRM_AMOUNT:
+        body["amount"] = amount
+    status, answer = _post("PaymentConfirm/confirm", body)
+    if status >= _CLIENT_ERROR:
+        raise Refused(f"confirm answered {status} {answer.get('errorCode', '')}")
+
+
+def _post(call: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    config = settings()
+    if not config.payment_gateway_url:
+        raise Refused("PAYMENT_GATEWAY_URL is not set.")
+    outcome = "unknown"
+    try:
+        # The socket's timeout is per read; this one is for the whole call.
+        with gevent.Timeout(config.payment_deadline, _Deadline()):
+            response = _pool().request(
+                "POST",
+                f"{config.payment_gateway_url}/api/v1/{call}",
+                body=msgspec.json.encode(body),
+                headers={"Content-Type": "application/json"},
+                timeout=config.payment_deadline,
+                retries=False,
+                redirect=False,
+            )
+        if response.status == _TOO_MANY:
+            outcome = "refused"
+            raise Refused(f"{call} answered {response.status}")
+        if response.status >= _SERVER_ERROR:
+            raise OutcomeUnknown(f"{call} answered {response.status}")
+        outcome = "answered"
+        answer = msgspec.json.decode(response.data or b"{}")
+        return response.status, answer if isinstance(answer, dict) else {}
+    except urllib3.exceptions.NewConnectionError:
+        outcome = "refused"
+        raise Refused(f"{call}: no connection") from None
+    except (_Deadline, urllib3.exceptions.HTTPError, msgspec.DecodeError) as error:
+        raise OutcomeUnknown(f"{call}: {type(error).__name__}") from None
+    finally:
+        metrics.GATEWAY_CALLS.labels(call, outcome).inc()
+
+
+@functools.cache
+def _pool() -> urllib3.PoolManager:
+    return urllib3.PoolManager(maxsize=_CONNECTIONS, block=False)
+
+
+def unavailable(error: Exception) -> errors.Unavailable:
+    """What a buyer is told when the gateway could not be used."""
+    log.warning("payment gateway unavailable", extra={"error": str(error)})
+    return errors.Unavailable("Платёжный шлюз временно недоступен, места остаются за вами.")

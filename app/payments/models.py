@@ -1,0 +1,54 @@
+"""The words of payments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class PaymentStatus(StrEnum):
+    INITIATED = "INITIATED"
+    """Stored, but the gateway's answer to its registration is not known."""
+    OPEN = "OPEN"
+    """Registered; the buyer may pay."""
+    VOIDED = "VOIDED"
+    """No longer wanted. Money that comes all the same is owed back."""
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    REFUND_DUE = "REFUND_DUE"
+
+
+class Decision(StrEnum):
+    """What the gateway's answer means for us."""
+
+    PAID = "PAID"
+    FAILED = "FAILED"
+    OPEN = "OPEN"
+    MISMATCH = "MISMATCH"
+    """Paid, but not this amount in this currency."""
+
+
+class Payment(NamedTuple):
+    """One attempt to pay a booking; its amount and lines were frozen before the gateway knew."""
+
+    order_id: int
+    booking_id: int
+    user_id: int
+    event_id: int
+    amount_minor: int
+    currency: str
+    line_ids: list[int]
+    status: PaymentStatus
+    gateway_id: str | None
+    form_url: str | None
+    created_at: datetime
+
+
+class GatewayPayment(NamedTuple):
+    """A payment as the gateway sees it."""
+
+    gateway_id: str
+    status: str
+    amount_minor: int
+    currency: str

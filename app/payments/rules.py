@@ -1,0 +1,79 @@
+"""What the gateway's words mean, how its tokens are made, and how an order id is chosen.
+
+Source: the gateway's documentation and code; where they differ both are survived.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+
+from app.kernel import errors
+from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
+
+_S = PaymentStatus
+
+TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
+    _S.INITIATED: frozenset({_S.OPEN, _S.VOIDED, _S.COMPLETED, _S.FAILED, _S.REFUND_DUE}),
+    _S.OPEN: frozenset({_S.VOIDED, _S.COMPLETED, _S.FAILED, _S.REFUND_DUE}),
+    _S.VOIDED: frozenset({_S.FAILED, _S.REFUND_DUE}),
+    _S.COMPLETED: frozenset({_S.REFUND_DUE}),
+    _S.FAILED: frozenset(),
+    _S.REFUND_DUE: frozenset(),
+}
+
+DECIDED = frozenset({_S.COMPLETED, _S.FAILED, _S.REFUND_DUE})
+
+_PAID = frozenset({"AUTHORIZED", "CONFIRMED"})
+_FAILED = frozenset({"REJECTED", "CANCELLED", "EXPIRED", "FAILED"})
+
+MAX_CONFIRM_AMOUNT = 50_000_000
+"""Above this many tiyn the gateway wants no amount in its confirm call."""
+_RANDOM_BITS = 21
+
+
+def advance(status: PaymentStatus, *, to: PaymentStatus) -> PaymentStatus:
+    """The new status. Raises Conflict when the step is not in the table."""
+    if to not in TRANSITIONS[status]:
+        raise errors.Conflict(
+            f"Платёж в состоянии {status} не может стать {to}.", code="illegal_transition"
+        )
+    return to
+
+
+def decide(payment: Payment, seen: GatewayPayment) -> Decision:
+    """What to do, from the status inside the check's answer; money counts only when it agrees."""
+    if seen.status in _FAILED:
+        return Decision.FAILED
+    if seen.status not in _PAID:
+        return Decision.OPEN
+    agrees = (seen.amount_minor, seen.currency) == (payment.amount_minor, payment.currency)
+    return Decision.PAID if agrees else Decision.MISMATCH
+
+
+def new_order_id(now: datetime) -> int:
+    """An order id that was never used and never will be: a decimal int64.
+
+    The time in milliseconds fills the upper 42 bits, chance the lower 21; so neither a reset nor
+    a database made anew can come back to one that the gateway has seen.
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    return milliseconds << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+
+
+def token(*values: object) -> str:
+    """The gateway's token: SHA-256 over the values, concatenated in the order of the call's row."""
+    return hashlib.sha256("".join(str(value) for value in values).encode()).hexdigest()
+
+
+def signature(secret: str, body: bytes) -> str:
+    """What X-Webhook-Signature has to say for these bytes."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def signature_matches(secret: str, body: bytes, given: str) -> bool:
+    """Whether a webhook's signature is right, in constant time."""
+    return hmac.compare_digest(signature(secret, body).encode(), given.encode("utf-8", "replace"))

@@ -1,0 +1,205 @@
+"""Payment attempts: what is stored about them, and what the gateway says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from app.kernel import audit, errors, metrics, outbox
+from app.kernel.config import settings
+from app.kernel.db import Connection
+from app.payments import gateway, queries, rules
+from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
+
+OutcomeUnknown = gateway.OutcomeUnknown
+Refused = gateway.Refused
+unavailable = gateway.unavailable
+capture = gateway.capture
+
+
+def open_attempt(
+    db: Connection,
+    *,
+    booking_id: int,
+    user_id: int,
+    event_id: int,
+    amount_minor: int,
+    currency: str,
+    line_ids: list[int],
+) -> Payment:
+    """Store a new attempt under an order id of its own."""
+    payment = queries.insert(
+        db,
+        order_id=rules.new_order_id(datetime.now(UTC)),
+        booking_id=booking_id,
+        user_id=user_id,
+        event_id=event_id,
+        amount_minor=amount_minor,
+        currency=currency,
+        line_ids=line_ids,
+        check_after=settings().payment_poll_seconds,
+    )
+    _recorded(db, payment, "payment.initiated", None, PaymentStatus.INITIATED)
+    return payment
+
+
+def register(payment: Payment, *, description: str, email: str, minutes: int) -> str:
+    """Register an attempt with the gateway and return the form's address.
+
+    An answer that got lost is recovered by asking for the order. Raises Refused, OutcomeUnknown.
+    """
+    try:
+        registration = gateway.register(
+            payment, description=description, email=email, minutes=minutes
+        )
+    except OutcomeUnknown:
+        url = recover(payment)
+        if url is None:
+            raise
+        return url
+    queries.store_registration(payment.order_id, registration.gateway_id, registration.form_url)
+    return registration.form_url
+
+
+def recover(payment: Payment) -> str | None:
+    """The form's address of an attempt that the gateway may know; None when it does not.
+
+    Raises Refused, OutcomeUnknown.
+    """
+    seen = gateway.check(payment)
+    if seen is None:
+        return None
+    url = gateway.form_url(seen.gateway_id)
+    queries.store_registration(payment.order_id, seen.gateway_id, url)
+    return url
+
+
+def find(order_id: int) -> Payment:
+    """The attempt with this order id. Raises NotFound."""
+    payment = queries.find(order_id)
+    if payment is None:
+        raise errors.NotFound("Такого платежа нет.", code="order_not_found")
+    return payment
+
+
+def ask_gateway(payment: Payment) -> tuple[Decision, GatewayPayment | None]:
+    """What the gateway knows and what that means. Raises Refused, OutcomeUnknown."""
+    seen = gateway.check(payment)
+    if seen is None:
+        return Decision.OPEN, None
+    if payment.gateway_id is None:
+        queries.store_registration(
+            payment.order_id, seen.gateway_id, gateway.form_url(seen.gateway_id)
+        )
+    return rules.decide(payment, seen), seen
+
+
+def is_decided(payment: Payment) -> bool:
+    """Whether nothing the gateway says can change this attempt any more."""
+    return payment.status in rules.DECIDED
+
+
+def lock(db: Connection, order_id: int) -> Payment:
+    """An attempt, locked; its booking has to be locked before. Raises NotFound."""
+    payment = queries.lock(db, order_id)
+    if payment is None:
+        raise errors.NotFound("Такого платежа нет.", code="order_not_found")
+    return payment
+
+
+def lock_live(db: Connection, booking_id: int) -> Payment | None:
+    """The attempt of a booking that may still be paid, locked."""
+    return queries.lock_live(db, booking_id)
+
+
+def void(db: Connection, payment: Payment) -> None:
+    """Mark an attempt as no longer wanted; it is still checked, for money that comes late."""
+    to = rules.advance(payment.status, to=PaymentStatus.VOIDED)
+    queries.set_status(db, payment.order_id, to, is_decided=False)
+    _recorded(db, payment, "payment.voided", payment.status, to)
+
+
+def void_live(db: Connection, booking_id: int) -> None:
+    """Void the attempt of a booking that may still be paid, if there is one."""
+    if (payment := queries.lock_live(db, booking_id)) is not None:
+        void(db, payment)
+
+
+def complete(db: Connection, payment: Payment) -> None:
+    """The money has come and the seats are sold."""
+    _decide(db, payment, PaymentStatus.COMPLETED, "payment.succeeded")
+    queries.charge_lines(db, payment)
+
+
+def fail(db: Connection, payment: Payment) -> None:
+    """There will be no money."""
+    _decide(db, payment, PaymentStatus.FAILED, "payment.failed")
+
+
+def owe_refund(db: Connection, payment: Payment) -> None:
+    """Money came for which there are no seats: all of it is owed back."""
+    _decide(db, payment, PaymentStatus.REFUND_DUE, "refund.due")
+    queries.enter(db, "REFUND_DUE", payment, line_id=None, amount_minor=payment.amount_minor)
+
+
+def owe_lines(db: Connection, booking_id: int, percent: int, prices: dict[int, int]) -> None:
+    """A paid booking was cancelled: `percent` of each line's price {line id: minor units} is owed."""
+    for payment in queries.lock_completed(db, booking_id):
+        _decide(db, payment, PaymentStatus.REFUND_DUE, "refund.due")
+        for line_id in payment.line_ids:
+            owed = prices.get(line_id, 0) * percent // 100
+            if owed:
+                queries.enter(db, "REFUND_DUE", payment, line_id=line_id, amount_minor=owed)
+
+
+def notice(gateway_id: str) -> None:
+    """The gateway says that something has happened to a payment: look soon."""
+    queries.check_now(gateway_id)
+
+
+def take_due(limit: int) -> Sequence[int]:
+    """The order ids of undecided payments that are to be looked at now."""
+    return queries.take_due(limit, settings().payment_poll_seconds)
+
+
+def signature_matches(body: bytes, given: str) -> bool:
+    """Whether a webhook is signed with our secret."""
+    return rules.signature_matches(settings().payment_webhook_secret, body, given)
+
+
+def orphan_all(db: Connection) -> None:
+    """Part all payments from their bookings, which are about to be erased."""
+    queries.orphan_all(db)
+
+
+def _decide(db: Connection, payment: Payment, to: PaymentStatus, action: str) -> None:
+    status = rules.advance(payment.status, to=to)
+    queries.set_status(db, payment.order_id, status, is_decided=True)
+    _recorded(db, payment, action, payment.status, status)
+    metrics.OUTCOMES.labels("payment", status.lower()).inc()
+
+
+def _recorded(
+    db: Connection,
+    payment: Payment,
+    action: str,
+    from_status: PaymentStatus | None,
+    to: PaymentStatus,
+) -> None:
+    payload = {
+        "order_id": str(payment.order_id),
+        "booking_id": payment.booking_id,
+        "user_id": payment.user_id,
+        "amount_minor": payment.amount_minor,
+        "currency": payment.currency,
+    }
+    outbox.publish(db, action, str(payment.booking_id), payload)
+    audit.record(
+        db,
+        actor=f"user:{payment.user_id}",
+        action=action,
+        entity="payment",
+        entity_id=payment.order_id,
+        from_status=from_status,
+        to_status=to,
+    )

@@ -1,0 +1,302 @@
+"""The seats of one event in a worker's memory: what a list or a map of seats is read from.
+
+It is a copy. What decides is the row in the database; `freshness.py` brings changes here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+import random
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
+
+import msgspec
+
+from app.kernel.money import decimal_string
+from app.seats import queries, rules
+from app.seats.models import Change, Place, SeatStatus
+
+_BLOCK = 256
+_TAIL_SHARE = 0.005
+"""Below this share of free seats looking for the next draw costs more than chance does."""
+
+
+class Range(NamedTuple):
+    """Seats `first` up to, not including, `end`, in the order of rows and numbers."""
+
+    first: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        return self.end - self.first
+
+
+class SeatSet:
+    """A set of seat indices that can be counted and paged without walking through it."""
+
+    def __init__(self, size: int) -> None:
+        self.members = bytearray(size)
+        self._blocks = [0] * (size // _BLOCK + 1)
+        self.count = 0
+
+    def add(self, index: int) -> None:
+        self.members[index] = 1
+        self._blocks[index // _BLOCK] += 1
+        self.count += 1
+
+    def remove(self, index: int) -> None:
+        self.members[index] = 0
+        self._blocks[index // _BLOCK] -= 1
+        self.count -= 1
+
+    def count_in(self, span: Range) -> int:
+        if span.size == len(self.members):
+            return self.count
+        return self._rank(span.end) - self._rank(span.first)
+
+    def page(self, span: Range, start: int, skip: int, size: int) -> list[int]:
+        """Up to `size` members of `span`, read as a ring from `start`, after `skip` of them."""
+        total = self.count_in(span)
+        size = min(size, total - skip)
+        if size <= 0:
+            return []
+        position = start
+        if skip:
+            before = self._rank(span.first)
+            rank = (self._rank(start) - before + skip) % total
+            position = self._member(before + rank)
+        found = []
+        find = self.members.find
+        while len(found) < size:
+            position = find(1, position, span.end)
+            if position < 0:
+                position = span.first
+                continue
+            found.append(position)
+            position += 1
+        return found
+
+    def _rank(self, index: int) -> int:
+        block = index // _BLOCK
+        return sum(self._blocks[:block]) + self.members.count(1, block * _BLOCK, index)
+
+    def _member(self, rank: int) -> int:
+        """The index of the member before which there are `rank` others."""
+        sums = list(accumulate(self._blocks))
+        block = bisect_right(sums, rank)
+        left = rank - (sums[block - 1] if block else 0)
+        position = self.members.find(1, block * _BLOCK)
+        for _ in range(left):
+            position = self.members.find(1, position + 1)
+        return position
+
+
+class Board:
+    """All seats of one event, their status now, and where the next buyer starts reading."""
+
+    def __init__(self, event_id: int, zones: Sequence[queries.Zone]) -> None:
+        self.event_id = event_id
+        self.zones = zones
+        self.places: list[Place] = []
+        self.rows: dict[int, Range] = {}
+        self.by_status: dict[SeatStatus, SeatSet] = {}
+        self.misses_seats = False
+        """A change named a seat that is not here: the layout has to be read again."""
+        self._index: dict[int, int] = {}
+        self._status: list[SeatStatus] = []
+        self._versions = array("q")
+        self._held_until = array("d")
+        self._ends: list[tuple[float, int]] = []
+        self._json: list[tuple[bytes, bytes]] = []
+        self._numbers = iter(range(0))
+        self._stride = 1
+        self._map: bytes | None = None
+
+    def extend(self, seats: Iterable[tuple[Place, Change]]) -> None:
+        """Add seats in the order of rows and numbers; `complete` has to follow the last ones."""
+        for place, change in seats:
+            index = len(self.places)
+            self.places.append(place)
+            self._index[place.seat_id] = index
+            self._status.append(change.status)
+            self._versions.append(change.version)
+            self._held_until.append(change.held_until)
+            first = self.rows.get(place.row, Range(index, index)).first
+            self.rows[place.row] = Range(first, index + 1)
+            self._json.append(_json_of(place))
+
+    def complete(self) -> None:
+        """Make the board usable once all seats are there."""
+        self.by_status = {status: SeatSet(len(self.places)) for status in SeatStatus}
+        for index, status in enumerate(self._status):
+            self.by_status[status].add(index)
+            if status is SeatStatus.RESERVED:
+                self._ends.append((self._held_until[index], index))
+        heapq.heapify(self._ends)
+        self._stride = rules.stride(max(1, len(self.places)))
+
+    @cached_property
+    def layout(self) -> LayoutDocument:
+        """The compact layout; a board whose seats change is replaced as a whole."""
+        return layout_document(self)
+
+    @property
+    def everything(self) -> Range:
+        return Range(0, len(self.places))
+
+    def apply(self, change: Change) -> None:
+        """Take a change over unless a newer one of that seat is known already."""
+        index = self._index.get(change.seat_id)
+        if index is None:
+            self.misses_seats = True
+        elif change.version > self._versions[index]:
+            self._versions[index] = change.version
+            self._held_until[index] = change.held_until
+            self._set(index, change.status)
+            if change.status is SeatStatus.RESERVED:
+                heapq.heappush(self._ends, (change.held_until, index))
+
+    def settle(self, clock: float) -> None:
+        """Free the seats whose hold has run out by `clock`, in seconds of the database's clock."""
+        while self._ends and self._ends[0][0] <= clock:
+            end, index = heapq.heappop(self._ends)
+            is_that_hold = self._held_until[index] == end
+            if is_that_hold and self._status[index] is SeatStatus.RESERVED:
+                self._set(index, SeatStatus.FREE)
+
+    def draw(self) -> int:
+        """A number that puts the next buyer in front of a free seat nobody was just shown."""
+        free, count = self.by_status[SeatStatus.FREE], len(self.places)
+        if free.count <= count * _TAIL_SHARE:
+            return random.randrange(1 << 32)  # noqa: S311 - spreads buyers, keeps no secret
+        for _ in range(2):
+            for number in self._numbers:
+                if free.members[rules.draw(number, count, self._stride)]:
+                    return number
+            size = rules.lease_size(free.count, count)
+            first = queries.lease_draws(self.event_id, size)
+            self._numbers = iter(range(first, first + size))
+        return next(self._numbers, 0)
+
+    def start(self, number: int, span: Range) -> int:
+        """Where in `span` the buyer with this number starts."""
+        if span.size == len(self.places):
+            return rules.draw(number, span.size, self._stride)
+        return span.first + rules.draw(number, span.size, rules.stride(span.size))
+
+    def is_first_free(self, number: int, span: Range) -> bool:
+        """Whether the seat at which this buyer starts is still free."""
+        return self.by_status[SeatStatus.FREE].members[self.start(number, span)] == 1
+
+    def page(
+        self, statuses: Sequence[SeatStatus], span: Range, start: int, skip: int, size: int
+    ) -> bytes:
+        """The JSON of up to `size` seats: those of the first status, then of the second, …"""
+        parts: list[bytes] = []
+        for status in statuses:
+            seats = self.by_status[status]
+            found = seats.page(span, start, skip, size - len(parts))
+            name = status.encode()
+            for index in found:
+                head, tail = self._json[index]
+                parts.append(head + name + tail)
+            if len(parts) == size:
+                break
+            skip = 0 if found else max(0, skip - seats.count_in(span))
+        return b"[" + b",".join(parts) + b"]"
+
+    def status_map(self) -> bytes:
+        """Two bits a seat, the first seat in the lowest ones: 0 free, 1 reserved, 2 sold."""
+        if self._map is None:
+            codes = bytearray(self.by_status[SeatStatus.RESERVED].members)
+            sold = self.by_status[SeatStatus.SOLD].members
+            total = int.from_bytes(codes, "little") | int.from_bytes(sold, "little") << 1
+            codes = bytearray(total.to_bytes(len(codes) + 1, "little")[: len(codes)])
+            codes.extend(bytes(-len(codes) % 4))
+            packed = sum(
+                int.from_bytes(codes[offset::4], "little") << 2 * offset for offset in range(4)
+            )
+            self._map = packed.to_bytes(len(codes) // 4, "little")
+        return self._map
+
+    def _set(self, index: int, status: SeatStatus) -> None:
+        self.by_status[self._status[index]].remove(index)
+        self.by_status[status].add(index)
+        self._status[index] = status
+        self._map = None
+
+
+class LayoutDocument(msgspec.Struct):
+    """Where the seats are: never changes while the event is on sale."""
+
+    event_id: int
+    layout: str
+    zones: list[dict[str, object]]
+    runs: list[tuple[int, int, int, int, int]]
+    """(row, first number, first seat's id, length, zone's id), in the order of the status map."""
+
+
+class MapDocument(msgspec.Struct):
+    """What is free: two bits a seat, in base64, in the order of the layout's runs."""
+
+    event_id: int
+    layout: str
+    version: str
+    free: int
+    reserved: int
+    sold: int
+    statuses: str
+
+
+def layout_document(board: Board) -> LayoutDocument:
+    """The compact layout of an event: neighbouring seats of a row are one entry."""
+    runs: list[tuple[int, int, int, int, int]] = []
+    for place in board.places:
+        if runs:
+            row, number, seat_id, length, zone_id = runs[-1]
+            if (row, number + length, seat_id + length, zone_id) == (
+                place.row,
+                place.number,
+                place.seat_id,
+                place.zone_id,
+            ):
+                runs[-1] = (row, number, seat_id, length + 1, zone_id)
+                continue
+        runs.append((place.row, place.number, place.seat_id, 1, place.zone_id))
+    zones: list[dict[str, object]] = [
+        {
+            "id": zone.id,
+            "name": zone.name,
+            "price": decimal_string(zone.price_minor),
+            "currency": zone.currency,
+        }
+        for zone in board.zones
+    ]
+    digest = hashlib.blake2b(msgspec.json.encode([zones, runs]), digest_size=12).hexdigest()
+    return LayoutDocument(board.event_id, digest, zones, runs)
+
+
+def map_document(board: Board, layout: str) -> MapDocument:
+    """The status of every seat; equal versions mean equal statuses, whoever answers."""
+    packed = board.status_map()
+    return MapDocument(
+        event_id=board.event_id,
+        layout=layout,
+        version=hashlib.blake2b(packed, digest_size=12).hexdigest(),
+        free=board.by_status[SeatStatus.FREE].count,
+        reserved=board.by_status[SeatStatus.RESERVED].count,
+        sold=board.by_status[SeatStatus.SOLD].count,
+        statuses=base64.b64encode(packed).decode(),
+    )
+
+
+def _json_of(place: Place) -> tuple[bytes, bytes]:
+    head = f'{{"id":{place.seat_id},"row":{place.row},"number":{place.number},"status":"'
+    return head.encode(), f'","price":"{decimal_string(place.price_minor)}"}}'.encode()

@@ -1,0 +1,293 @@
+"""Where a seat is held and given back: one round trip each.
+
+The seat row is the guard. It has one holder and one `held_until`; whoever wants it waits for the
+row, looks again and either finds it free (or its hold run out) or does not get it. Locks are
+always taken in the same order: the booking, then its seats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import LiteralString, NamedTuple
+
+from app.kernel import db
+from app.seats.models import Change, Place, SeatStatus
+
+# The booking is locked only when the seat looks takeable, so a lost race writes nothing at all.
+# A booking and its seats run out together: held_until is the booking's expires_at.
+_HOLD = """
+    WITH booking AS MATERIALIZED (
+        SELECT b.id, b.user_id, b.event_id, b.expires_at, z.currency
+        FROM bookings b
+        JOIN seats s ON s.id = %(seat_id)s AND s.event_id = b.event_id
+        JOIN zones z ON z.id = s.zone_id
+        JOIN events e ON e.id = b.event_id
+        WHERE b.id = %(booking_id)s AND b.user_id = %(user_id)s
+          AND b.status = 'CREATED' AND b.expires_at > clock_timestamp()
+          AND (s.status = 'FREE' OR s.status = 'RESERVED' AND s.held_until <= clock_timestamp())
+          AND (e.max_seats_per_booking IS NULL OR %(below_limit)s)
+        FOR NO KEY UPDATE OF b
+    ), held AS (
+        UPDATE seats s
+        SET status = 'RESERVED', holder_kind = 'BOOKING', holder_id = b.id,
+            held_until = b.expires_at, version = s.version + 1,
+            changed_in = pg_current_xact_id()::text::bigint
+        FROM booking b
+        WHERE s.id = %(seat_id)s
+          AND (s.status = 'FREE' OR s.status = 'RESERVED' AND s.held_until <= clock_timestamp())
+        RETURNING s.event_id, s.id, s.version, s.held_until, s.price_minor
+    ), line AS (
+        INSERT INTO booking_lines (booking_id, user_id, event_id, seat_id, unit_price_minor, currency)
+        SELECT b.id, b.user_id, h.event_id, h.id, h.price_minor, b.currency
+        FROM held h, booking b
+    )
+    SELECT h.event_id, h.version, extract(epoch FROM h.held_until)::float8,
+           b.user_id, b.status = 'CREATED' AND b.expires_at > clock_timestamp(),
+           s.id, s.event_id = b.event_id,
+           s.status = 'FREE' OR s.status = 'RESERVED' AND s.held_until <= clock_timestamp(),
+           s.status = 'RESERVED' AND s.holder_kind = 'BOOKING' AND s.holder_id = b.id
+               AND s.held_until > clock_timestamp(),
+           e.max_seats_per_booking
+    FROM (SELECT) AS one
+    LEFT JOIN held h ON true
+    LEFT JOIN bookings b ON b.id = %(booking_id)s
+    LEFT JOIN seats s ON s.id = %(seat_id)s
+    LEFT JOIN events e ON e.id = b.event_id
+"""
+
+
+class Attempt(NamedTuple):
+    """What came of trying to hold a seat, and what was seen when it failed."""
+
+    event_id: int | None
+    """None: the seat was not taken. All below is what a failure is explained with."""
+    version: int | None
+    held_until: float | None
+    booking_owner: int | None
+    booking_is_open: bool | None
+    seat_id: int | None
+    seat_is_in_event: bool | None
+    seat_looked_free: bool | None
+    seat_is_ours: bool | None
+    seat_limit: int | None
+
+
+def hold(
+    user_id: int,
+    booking_id: int,
+    seat_id: int,
+    connection: db.Connection | None = None,
+    *,
+    below_limit: bool = False,
+) -> Attempt:
+    """Take a seat for a booking in one statement, which is its own transaction.
+
+    Where the event limits seats per booking it takes none unless `below_limit` says that the
+    caller has locked the booking and counted.
+    """
+    params = {
+        "user_id": user_id,
+        "booking_id": booking_id,
+        "seat_id": seat_id,
+        "below_limit": below_limit,
+    }
+    if connection is not None:
+        row = connection.execute(_HOLD, params).fetchone()
+    else:
+        row = db.one(_HOLD, params)
+    if row is None:
+        raise LookupError("The statement always has one row.")
+    return Attempt(*row)
+
+
+_COUNT_HELD = """
+    SELECT count(*) FROM booking_lines
+    WHERE user_id = %(user_id)s AND booking_id = %(booking_id)s AND status = 'HELD'
+"""
+_LOCK_BOOKING = "SELECT FROM bookings WHERE id = %(booking_id)s FOR NO KEY UPDATE"
+
+
+def lock_and_count(connection: db.Connection, user_id: int, booking_id: int) -> int:
+    """Lock a booking and count its seats; the count holds until the transaction ends."""
+    connection.execute(_LOCK_BOOKING, {"booking_id": booking_id})
+    row = connection.execute(_COUNT_HELD, {"user_id": user_id, "booking_id": booking_id}).fetchone()
+    return int(row[0]) if row else 0
+
+
+# A seat that goes out of a booking in payment voids the attempt: its amount is no longer right.
+_RELEASE = """
+    WITH booking AS MATERIALIZED (
+        SELECT b.id, b.user_id, b.status
+        FROM seats s JOIN bookings b ON b.id = s.holder_id
+        WHERE s.id = %(seat_id)s AND s.status = 'RESERVED' AND s.holder_kind = 'BOOKING'
+          AND s.held_until > clock_timestamp() AND b.user_id = %(user_id)s
+          AND b.status IN ('CREATED', 'PAYMENT_INITIATED')
+        FOR NO KEY UPDATE OF b
+    ), freed AS (
+        UPDATE seats s
+        SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
+            version = s.version + 1, changed_in = pg_current_xact_id()::text::bigint
+        FROM booking b
+        WHERE s.id = %(seat_id)s AND s.status = 'RESERVED'
+          AND s.holder_kind = 'BOOKING' AND s.holder_id = b.id
+        RETURNING s.event_id, s.id, s.version
+    ), line AS (
+        UPDATE booking_lines l SET status = 'RELEASED' FROM booking b, freed
+        WHERE l.user_id = b.user_id AND l.booking_id = b.id
+          AND l.seat_id = %(seat_id)s AND l.status = 'HELD'
+    ), payment AS (
+        UPDATE payments p SET status = 'VOIDED' FROM booking b, freed
+        WHERE p.booking_id = b.id AND p.status IN ('INITIATED', 'OPEN')
+    ), reopened AS (
+        UPDATE bookings SET status = 'CREATED' FROM booking b, freed
+        WHERE bookings.id = b.id AND b.status = 'PAYMENT_INITIATED'
+    )
+    SELECT f.event_id, f.version,
+           s.holder_id IS NOT NULL AND (s.status = 'SOLD' OR s.held_until > clock_timestamp()),
+           b.user_id
+    FROM (SELECT) AS one
+    LEFT JOIN freed f ON true
+    LEFT JOIN seats s ON s.id = %(seat_id)s
+    LEFT JOIN bookings b ON b.id = s.holder_id AND s.holder_kind = 'BOOKING'
+"""
+
+
+class Release(NamedTuple):
+    """What came of giving a seat back."""
+
+    event_id: int | None
+    """None: it was not given back."""
+    version: int | None
+    is_taken: bool | None
+    holder: int | None
+    """The user whose booking holds the seat."""
+
+
+def release(user_id: int, seat_id: int) -> Release:
+    """Give a seat of one of the user's unpaid bookings back in one statement."""
+    row = db.one(_RELEASE, {"user_id": user_id, "seat_id": seat_id})
+    if row is None:
+        raise LookupError("The statement always has one row.")
+    return Release(*row)
+
+
+# What follows keeps the seat boards of the workers fresh.
+#
+# `changed_in` is the transaction that changed a row last. Every transaction below the xmin of a
+# snapshot had ended when the snapshot was taken, so "everything from the xmin of the last snapshot
+# on" misses nothing, in whatever order transactions commit.
+_SNAPSHOT = """
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+           extract(epoch FROM clock_timestamp())::float8
+"""
+_ZONES = """
+    SELECT id, position, name, price_minor, currency FROM zones
+    WHERE event_id = %(event_id)s ORDER BY position
+"""
+_LAYOUT = """
+    SELECT id, row_number, number, price_minor, zone_id, version, status,
+           coalesce(extract(epoch FROM held_until), 0)::float8
+    FROM seats WHERE event_id = %(event_id)s
+    ORDER BY row_number, number
+"""
+_EVENT_EXISTS = """
+    SELECT EXISTS (SELECT FROM events WHERE id = %(event_id)s)
+        OR EXISTS (SELECT FROM events_archive WHERE id = %(event_id)s)
+"""
+_CHUNK = 5_000
+
+
+class Zone(NamedTuple):
+    """A part of the venue with one price."""
+
+    id: int
+    position: int
+    name: str
+    price_minor: int
+    currency: str
+
+
+class Layout(NamedTuple):
+    """One consistent view of all seats of an event."""
+
+    xmin: int
+    clock: float
+    zones: list[Zone]
+    seats: Iterator[list[tuple[Place, Change]]]
+    """In chunks, ordered by row and number; to be read before the connection goes back."""
+
+
+def event_exists(event_id: int) -> bool:
+    """Whether an event, active or archived, has this id."""
+    row = db.one(_EVENT_EXISTS, {"event_id": event_id})
+    return bool(row and row[0])
+
+
+def load_layout(connection: db.Connection, event_id: int) -> Layout:
+    """Read all seats of an event in the caller's transaction, which must be REPEATABLE READ."""
+    xmin, clock = connection.execute(_SNAPSHOT).fetchone() or (0, 0.0)
+    zones = [Zone(*row) for row in connection.execute(_ZONES, {"event_id": event_id})]
+
+    def chunks() -> Iterator[list[tuple[Place, Change]]]:
+        with connection.cursor(name="layout") as cursor:
+            cursor.execute(_LAYOUT, {"event_id": event_id})
+            while rows := cursor.fetchmany(_CHUNK):
+                yield [
+                    (Place(*row[:5]), Change(event_id, row[0], row[5], SeatStatus(row[6]), row[7]))
+                    for row in rows
+                ]
+
+    return Layout(xmin, clock, zones, chunks())
+
+
+_CHANGES = """
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+           extract(epoch FROM clock_timestamp())::float8,
+           s.event_id, s.id, s.version, s.status,
+           coalesce(extract(epoch FROM s.held_until), 0)::float8
+    FROM (SELECT) AS one LEFT JOIN seats s ON s.changed_in >= %(xmin)s
+"""
+
+
+class Changes(NamedTuple):
+    """The seats that have changed, of all events, and from where to ask the next time."""
+
+    xmin: int
+    clock: float
+    changes: list[Change]
+
+
+def changes_since(xmin: int) -> Changes:
+    """All seats changed by transactions that the snapshot with this xmin may not have seen."""
+    found = db.rows(_CHANGES, {"xmin": xmin})
+    return Changes(
+        found[0][0],
+        found[0][1],
+        [Change(r[2], r[3], r[4], SeatStatus(r[5]), r[6]) for r in found if r[2] is not None],
+    )
+
+
+_LEASE = """
+    INSERT INTO listing_cursors (event_id, next) VALUES (%(event_id)s, %(count)s)
+    ON CONFLICT (event_id) DO UPDATE SET next = listing_cursors.next + %(count)s
+    RETURNING next - %(count)s
+"""
+
+
+def lease_draws(event_id: int, count: int) -> int:
+    """Reserve `count` numbers of the event's listing cursor for this worker; returns the first."""
+    row = db.one(_LEASE, {"event_id": event_id, "count": count})
+    return int(row[0]) if row else 0
+
+
+_FREE_ALL: LiteralString = """
+    UPDATE seats
+    SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
+        version = version + 1, changed_in = pg_current_xact_id()::text::bigint
+    WHERE status <> 'FREE'
+"""
+
+
+def free_all(connection: db.Connection) -> int:
+    """Set every seat of every event free; returns how many were not."""
+    return connection.execute(_FREE_ALL).rowcount

@@ -1,0 +1,29 @@
+"""Where different buyers start reading a list of seats."""
+
+from __future__ import annotations
+
+from math import gcd
+
+_GOLDEN = 0.6180339887498949
+
+
+def stride(count: int) -> int:
+    """A step near the golden section of `count` that visits all of 0 … count - 1 before repeating.
+
+    Steps of the golden section leave neighbours in time far apart in space, whatever the number
+    of draws: two buyers who come one after the other start in different parts of the venue.
+    """
+    step = max(1, round(count * _GOLDEN))
+    while gcd(step, count) != 1:
+        step += 1
+    return step
+
+
+def draw(number: int, count: int, step: int) -> int:
+    """The index of the seat at which the buyer with this number starts; no two agree in a round."""
+    return number * step % count
+
+
+def lease_size(free: int, count: int, buyers: int = 32) -> int:
+    """How many numbers to reserve so that about `buyers` of them meet a free seat."""
+    return min(count, buyers * count // max(1, free) + 1)

@@ -1,0 +1,193 @@
+"""Seats: select, release, list."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from app.kernel import db, errors, metrics, shared
+from app.kernel.auth import Principal
+from app.seats import board as boards
+from app.seats import queries
+from app.seats.freshness import Boards
+from app.seats.models import Change, SeatStatus
+
+_boards = Boards()
+_FREE_FIRST = (SeatStatus.FREE, SeatStatus.RESERVED, SeatStatus.SOLD)
+
+_HELD = metrics.OUTCOMES.labels("hold", "held")
+_TAKEN = metrics.OUTCOMES.labels("hold", "taken")
+_RELEASED = metrics.OUTCOMES.labels("release", "released")
+
+
+def hold_seat(user: Principal, *, booking_id: int, seat_id: int) -> None:
+    """Add a seat to the user's booking; safe to repeat. The database decides who gets it.
+
+    Raises NotFound, Forbidden, SeatUnavailable, Busy.
+    """
+    for _ in range(2):
+        attempt = queries.hold(user.user_id, booking_id, seat_id)
+        if attempt.event_id is None and attempt.seat_limit is not None:
+            attempt = _hold_within_limit(user, booking_id, seat_id, attempt.seat_limit)
+        if attempt.event_id is not None:
+            _HELD.inc()
+            _changed(attempt.event_id, seat_id, attempt.version, attempt.held_until)
+            return
+        _refuse_foreign(user, attempt)
+        if attempt.seat_is_ours:
+            return  # The buyer repeats after a lost answer.
+        if not attempt.seat_looked_free:
+            break
+        # It was free when the statement began, and somebody was faster: perhaps we ourselves.
+    _TAKEN.inc()
+    raise errors.SeatUnavailable
+
+
+def _hold_within_limit(
+    user: Principal, booking_id: int, seat_id: int, limit: int
+) -> queries.Attempt:
+    with db.transaction() as connection:
+        count = queries.lock_and_count(connection, user.user_id, booking_id)
+        return queries.hold(
+            user.user_id, booking_id, seat_id, connection, below_limit=count < limit
+        )
+
+
+def _refuse_foreign(user: Principal, attempt: queries.Attempt) -> None:
+    if attempt.booking_owner is None:
+        raise errors.NotFound("Такой брони нет.", code="booking_not_found")
+    if attempt.booking_owner != user.user_id:
+        raise errors.Forbidden
+    if attempt.seat_id is None:
+        raise errors.NotFound("Такого места нет.", code="seat_not_found")
+    if not attempt.seat_is_in_event:
+        raise errors.SeatUnavailable("Место относится к другому событию.", code="other_event")
+    if not attempt.booking_is_open:
+        raise errors.SeatUnavailable("В эту бронь нельзя добавить место.", code="booking_closed")
+
+
+def release_seat(user: Principal, *, seat_id: int) -> None:
+    """Give a seat of one of the user's unpaid bookings back.
+
+    Raises Forbidden, SeatNotReleasable, Busy.
+    """
+    result = queries.release(user.user_id, seat_id)
+    if result.event_id is not None:
+        _RELEASED.inc()
+        _changed(result.event_id, seat_id, result.version, None)
+        return
+    if result.is_taken and result.holder != user.user_id:
+        raise errors.Forbidden
+    raise errors.SeatNotReleasable
+
+
+def seats_freed(changes: list[tuple[int, int, int]]) -> None:
+    """Show seats (event, seat, version) as free that another slice's commit has freed."""
+    for event_id, seat_id, version in changes:
+        _changed(event_id, seat_id, version, None)
+
+
+def seats_sold(changes: list[tuple[int, int, int]]) -> None:
+    """Show seats (event, seat, version) as sold that another slice's commit has sold."""
+    for event_id, seat_id, version in changes:
+        _boards.apply(Change(event_id, seat_id, version, SeatStatus.SOLD, 0.0))
+
+
+def seats_changed() -> None:
+    """Have all listings of this host look into the database before they answer again."""
+    shared.announce_change()
+    _boards.forget_freshness()
+
+
+def free_all_seats(connection: db.Connection) -> int:
+    """Set every seat of every event free in the caller's transaction; returns how many were not."""
+    return queries.free_all(connection)
+
+
+def _changed(event_id: int, seat_id: int, version: int | None, held_until: float | None) -> None:
+    status = SeatStatus.FREE if held_until is None else SeatStatus.RESERVED
+    _boards.apply(Change(event_id, seat_id, version or 0, status, held_until or 0.0))
+
+
+class Buyer(NamedTuple):
+    """Who reads a list: as much as is known. Two readers that differ in `line` are two buyers."""
+
+    user_id: int | None
+    address: str
+    line: str
+    """What tells apart clients with the same address or account: the connection's port."""
+    agent: str
+
+
+def list_seats(
+    buyer: Buyer, *, event_id: int, page: int, size: int, row: int | None, status: SeatStatus | None
+) -> bytes:
+    """A page of the event's seats as JSON; free ones first, each buyer from another start.
+
+    The first page starts where nobody was sent lately, and later pages go on from there. An
+    account that asks for the first page again over the same connection sees the same seats, as
+    long as the first of them is free.
+    """
+    board = _boards.fresh(event_id)
+    span = board.everything if row is None else board.rows.get(row)
+    if span is None or not board.places:
+        return b"[]"
+    skip = (page - 1) * size
+    if status in (SeatStatus.RESERVED, SeatStatus.SOLD):
+        return board.page((status,), span, span.first, skip, size)
+    start = board.start(_number(board, buyer, span, page), span)
+    return board.page((status,) if status else _FREE_FIRST, span, start, skip, size)
+
+
+def _number(board: boards.Board, buyer: Buyer, span: boards.Range, page: int) -> int:
+    line = _key(board.event_id, buyer.user_id, buyer.address, buyer.line)
+    person = _key(
+        board.event_id, buyer.user_id or buyer.address, "", buyer.agent if not buyer.user_id else ""
+    )
+    number = shared.recall_position(line)
+    if page > 1:
+        if number is None:
+            number = shared.recall_position(person)
+        return person if number is None else number
+    if number is None or buyer.user_id is None or not board.is_first_free(number, span):
+        number = board.draw()
+        shared.remember_position(line, number)
+        shared.remember_position(person, number)
+    return number
+
+
+def _key(*parts: object) -> int:
+    # Workers are forks of one process, so they agree on the hash of a string.
+    return hash(parts) & 0x7FFFFFFFFFFFFFFF
+
+
+class Snapshot(NamedTuple):
+    """How many seats of an event are free, reserved and sold."""
+
+    free: int
+    reserved: int
+    sold: int
+
+
+def count_seats(event_id: int) -> Snapshot:
+    """The event's seats by status, as fresh as a listing. Raises NotFound."""
+    by_status = _boards.fresh(event_id).by_status
+    return Snapshot(*(by_status[status].count for status in _FREE_FIRST))
+
+
+def layout(event_id: int) -> tuple[str, bytes]:
+    """The version and the JSON of the compact layout. Raises NotFound."""
+    document = _layout(event_id)
+    return document.layout, msgspec.json.encode(document)
+
+
+def seat_map(event_id: int) -> tuple[str, bytes]:
+    """The version and the JSON of the status of every seat. Raises NotFound."""
+    layout_version = _layout(event_id).layout
+    document = boards.map_document(_boards.fresh(event_id), layout_version)
+    return document.version, msgspec.json.encode(document)
+
+
+def _layout(event_id: int) -> boards.LayoutDocument:
+    return _boards.fresh(event_id).layout

@@ -1,0 +1,91 @@
+"""Runs virtual users with Locust, and speaks to the service before and after them."""
+
+import time
+
+from locust import FastHttpUser
+from locust.env import Environment
+
+from loadtest.accounts import Account
+from loadtest.client import TIMEOUT_SECONDS, Answer, Caller, calling
+from loadtest.record import Record
+from loadtest.verify import Listing, read_bookings
+
+EVENT_ID = 1
+# The longest that a round already begun can take: its calls, each at its timeout.
+LAST_ROUND_SECONDS = 8 * TIMEOUT_SECONDS
+SEAT_FIELDS = {"id", "row", "number", "status", "price"}
+
+
+class CannotStartError(Exception):
+    """The load must not start; the message is the sentence for the operator."""
+
+
+class Visitor(FastHttpUser):
+    """A virtual user with one connection of its own."""
+
+    abstract = True
+    network_timeout = TIMEOUT_SECONDS
+    connection_timeout = TIMEOUT_SECONDS
+    max_redirects = 0
+    concurrency = 1
+
+    def on_stop(self) -> None:
+        """Close the connection."""
+        self.client.client.close()
+
+
+def probe(host: str) -> None:
+    """Make sure that the host is this service, with one harmless request."""
+    path = f"/api/seats?event_id={EVENT_ID}&pageSize=5"
+    with calling(host, Record()) as caller:
+        answer = caller.call("GET", path)
+    if answer.status == 0:
+        raise CannotStartError(f"{host} cannot be reached: {answer.text}.")
+    if answer.status != 200 or not is_seat_list(answer):
+        raise CannotStartError(
+            f"{host} is not this service, or not ready: GET {path} answered"
+            f" {answer.status} and no list of seats, so nothing else was sent."
+        )
+
+
+def is_seat_list(answer: Answer) -> bool:
+    """Whether the answer lists at least one seat."""
+    return (
+        isinstance(answer.data, list)
+        and bool(answer.data)
+        and all(isinstance(seat, dict) and seat.keys() >= SEAT_FIELDS for seat in answer.data)
+    )
+
+
+def play(user_class: type[Visitor], host: str, users: int, seconds: float, record: Record) -> None:
+    """Start all users at once and wait until each has ended by itself."""
+    environment = Environment(user_classes=[user_class], host=host)
+    environment.events.user_error.add_listener(
+        lambda exception, **_: record.errors.append(repr(exception))
+    )
+    runner = environment.create_local_runner()
+    started = time.monotonic()
+    try:
+        runner.start(users, spawn_rate=users)
+        runner.spawning_greenlet.join()
+        runner.user_greenlets.join(timeout=seconds + LAST_ROUND_SECONDS)
+        record.elapsed = time.monotonic() - started
+        if runner.user_count:
+            record.errors.append(f"{runner.user_count} users did not come to an end")
+    finally:
+        runner.quit()
+    if runner.cpu_warning_emitted:
+        record.notes.append("The generator was short of CPU: times are longer than the service's.")
+
+
+def list_bookings(host: str, accounts: list[Account]) -> list[Listing]:
+    """Ask for the bookings of each account, with its true password."""
+    with calling(host, Record()) as caller:
+        return [list_own(caller, account) for account in accounts]
+
+
+def list_own(caller: Caller, account: Account) -> Listing:
+    """Ask for the bookings of one account."""
+    answer = caller.call("GET", "/api/bookings", authorization=account.true_authorization)
+    bookings = read_bookings(answer.data) if answer.status == 200 else None
+    return Listing(account, answer.status, bookings, answer.sent, answer.received)
