@@ -51,7 +51,7 @@ def repeat(job: Job, stop: Event) -> None:
         except errors.Problem as problem:
             log.warning("job has to wait", extra={"job": job.work.__name__, "error": problem.code})
             pause = _PAUSE_AFTER_FAULT
-        except Exception:  # noqa: BLE001 - the outermost; one bad row must not end the worker
+        except Exception:
             log.exception("job failed", extra={"job": job.work.__name__})
             pause = _PAUSE_AFTER_FAULT
 

@@ -45,7 +45,7 @@ class Caller:
 
     def __init__(self, session: FastHttpSession, record: Record) -> None:
         # Which status is right is for the scenario to say; the client would end the connection.
-        session.client.valid_response_codes = range(100, 1000)
+        session.client.valid_response_codes = frozenset(range(100, 1000))
         self._session = session
         self._record = record
 

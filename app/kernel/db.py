@@ -17,8 +17,8 @@ from typing import Any, LiteralString, TypeVar
 import gevent
 import psycopg
 from gevent.lock import BoundedSemaphore
-from psycopg import pq
 from psycopg import errors as pg
+from psycopg import pq
 
 from app.kernel import errors
 from app.kernel.config import settings

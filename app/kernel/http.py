@@ -240,7 +240,7 @@ class _Route:
             return problem_reply(busy, status=self._endpoint.busy)
         except errors.Problem as problem:
             return problem_reply(problem)
-        except Exception as error:  # noqa: BLE001 - the outermost; nothing may end a worker
+        except Exception as error:
             log.exception("unexpected error", extra={"route": self._endpoint.path})
             if isinstance(error, psycopg.DataError):
                 return problem_reply(errors.BadRequest("Значение не может быть сохранено."))

@@ -131,16 +131,16 @@ def _users(now: datetime, chance: random.Random) -> Iterator[tuple[Any, ...]]:
     known = (*GENERATOR_ACCOUNTS, (500_000, *DEMO_ACCOUNT))
     for user_id, email, password in known:
         taken.add(user_id)
-        yield user_id, email, _hash(password), "", "", now
+        yield user_id, email, hash_password(password), "", "", now
     user_id = 0
     for _ in range(USERS - len(known)):
         user_id = next(i for i in range(user_id + 1, USERS + 20) if i not in taken)
         first, last = chance.choice(_FIRST), chance.choice(_LAST)
         email = f"user_{user_id}@{_DOMAINS[user_id % len(_DOMAINS)]}"
-        yield user_id, email, _hash(f"password-{user_id}"), first, last, now
+        yield user_id, email, hash_password(f"password-{user_id}"), first, last, now
 
 
-def _hash(password: str) -> str:
+def hash_password(password: str) -> str:
     return hashlib.sha256(password.encode()).hexdigest()
 
 

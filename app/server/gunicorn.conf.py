@@ -6,9 +6,10 @@ from gevent import monkey
 
 monkey.patch_all()
 
-from app.kernel import config, logs, metrics, shared  # noqa: E402 - after the patch
+from app.kernel import logs, metrics, shared  # noqa: E402 - after the patch
+from app.kernel.config import settings  # noqa: E402
 
-_settings = config.settings()
+_settings = settings()
 logs.configure(_settings.log_level)
 
 wsgi_app = "app:create_app()"
@@ -19,21 +20,21 @@ worker_connections = 10_000
 backlog = 4096
 keepalive = 75  # Longer than the load balancer's, which so is the one that closes.
 timeout = 30
-graceful_timeout = _settings.stop_seconds
+graceful_timeout = int(_settings.stop_seconds)
 reuse_port = False
 preload_app = False
 proc_name = "biletter"
 logger_class = "app.server.log.JsonLogger"
 
 
-def pre_fork(server, worker):  # type: ignore[no-untyped-def] # noqa: D103 - gunicorn's hook
+def pre_fork(server, worker):  # type: ignore[no-untyped-def]
     taken = {other.shared_slot for other in server.WORKERS.values()}
     worker.shared_slot = next(slot for slot in range(shared.SLOTS) if slot not in taken)
 
 
-def post_fork(server, worker):  # type: ignore[no-untyped-def] # noqa: ARG001, D103 - gunicorn's hook
+def post_fork(server, worker):  # type: ignore[no-untyped-def] # noqa: ARG001 - gunicorn's hook
     shared.take_slot(worker.shared_slot)
 
 
-def child_exit(server, worker):  # type: ignore[no-untyped-def] # noqa: ARG001, D103 - gunicorn's hook
+def child_exit(server, worker):  # type: ignore[no-untyped-def] # noqa: ARG001 - gunicorn's hook
     metrics.forget_process(worker.pid)

@@ -134,6 +134,8 @@ class Connection:
         return True
 
     def _feed(self, received: bytes) -> bool:
+        if self._request is None and not received.isascii():
+            received = _with_ascii_target(received)
         try:
             self._parser.feed_data(received)
         except httptools.HttpParserUpgrade:
@@ -286,6 +288,12 @@ class Connection:
         return stays
 
 
+def _with_ascii_target(received: bytes) -> bytes:
+    """Percent-encode what is not ASCII in the first line: people type Russian into addresses."""
+    line, end, rest = received.partition(b"\r\n")
+    return b"".join(b"%%%02X" % byte if byte > 127 else bytes((byte,)) for byte in line) + end + rest  # noqa: PLR2004 - ASCII ends there
+
+
 def _unquoted(path: str) -> str:
     if "%" not in path:
         return path
@@ -304,7 +312,7 @@ _date_text = ""
 
 
 def _date() -> str:
-    global _date_at, _date_text  # noqa: PLW0603 - one text a second for all connections
+    global _date_at, _date_text
     now = int(time.time())
     if now != _date_at:
         _date_at, _date_text = now, formatdate(now, usegmt=True)
