@@ -125,6 +125,8 @@ class Pool:
             f" -c lock_timeout={int(config.lock_timeout * 1000)}"
             f" -c idle_in_transaction_session_timeout={int(config.database_deadline * 1000)}"
             " -c timezone=UTC"
+            # Plans are kept, and tables begin empty: a plan made then must not scan for ever.
+            " -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
         )
         if self._read_only:
             options += " -c default_transaction_read_only=on"

@@ -76,6 +76,8 @@ def _run(stack: ExitStack, port: int, data: Path) -> int:
     database_url = os.environ.get("DATABASE_URL") or _start_postgres(stack, data)
     _prepare_database(database_url)
     environ = {**os.environ, "DATABASE_URL": database_url}
+    if not os.environ.get("DATABASE_URL"):
+        (data / "database_url").write_text(database_url + "\n")  # For psql and the benchmark.
     environ |= _defaults(environ, port, data)
     children: dict[str, subprocess.Popen[bytes]] = {}
     if "PAYMENT_GATEWAY_URL" not in os.environ:

@@ -14,18 +14,20 @@ from app.kernel import db
 from app.seats.models import Change, Place, SeatStatus
 
 # The booking is locked only when the seat looks takeable, so a lost race writes nothing at all.
-# A booking and its seats run out together: held_until is the booking's expires_at.
-_HOLD = """
+# A booking and its seats run out together: held_until is the booking's expires_at. `+ 0` keeps the
+# planner from looking the booking up by anything but its primary key, whatever the statistics of a
+# table that was empty a moment ago make it believe. The statement is as small as it can be: setting
+# up a plan costs more than running it, so why it failed is a question of its own.
+HOLD = """
     WITH booking AS MATERIALIZED (
-        SELECT b.id, b.user_id, b.event_id, b.expires_at, z.currency
+        SELECT b.id, b.user_id, b.event_id, b.expires_at, b.currency
         FROM bookings b
-        JOIN seats s ON s.id = %(seat_id)s AND s.event_id = b.event_id
-        JOIN zones z ON z.id = s.zone_id
-        JOIN events e ON e.id = b.event_id
-        WHERE b.id = %(booking_id)s AND b.user_id = %(user_id)s
+        WHERE b.id = %(booking_id)s AND b.user_id + 0 = %(user_id)s
           AND b.status = 'CREATED' AND b.expires_at > clock_timestamp()
-          AND (s.status = 'FREE' OR s.status = 'RESERVED' AND s.held_until <= clock_timestamp())
-          AND (e.max_seats_per_booking IS NULL OR %(below_limit)s)
+          AND (b.seat_limit IS NULL OR %(below_limit)s)
+          AND EXISTS (
+              SELECT FROM seats s WHERE s.id = %(seat_id)s AND s.event_id = b.event_id + 0 AND
+              (s.status = 'FREE' OR s.status = 'RESERVED' AND s.held_until <= clock_timestamp()))
         FOR NO KEY UPDATE OF b
     ), held AS (
         UPDATE seats s
@@ -35,41 +37,23 @@ _HOLD = """
         FROM booking b
         WHERE s.id = %(seat_id)s
           AND (s.status = 'FREE' OR s.status = 'RESERVED' AND s.held_until <= clock_timestamp())
-        RETURNING s.event_id, s.id, s.version, s.held_until, s.price_minor
+        RETURNING s.event_id, s.id, s.version, s.held_until, s.price_minor, b.id AS booking_id,
+                  b.currency
     ), line AS (
         INSERT INTO booking_lines (booking_id, user_id, event_id, seat_id, unit_price_minor, currency)
-        SELECT b.id, b.user_id, h.event_id, h.id, h.price_minor, b.currency
-        FROM held h, booking b
+        SELECT booking_id, %(user_id)s, event_id, id, price_minor, currency FROM held
     )
-    SELECT h.event_id, h.version, extract(epoch FROM h.held_until)::float8,
-           b.user_id, b.status = 'CREATED' AND b.expires_at > clock_timestamp(),
-           s.id, s.event_id = b.event_id,
-           s.status = 'FREE' OR s.status = 'RESERVED' AND s.held_until <= clock_timestamp(),
-           s.status = 'RESERVED' AND s.holder_kind = 'BOOKING' AND s.holder_id = b.id
-               AND s.held_until > clock_timestamp(),
-           e.max_seats_per_booking
-    FROM (SELECT) AS one
-    LEFT JOIN held h ON true
-    LEFT JOIN bookings b ON b.id = %(booking_id)s
-    LEFT JOIN seats s ON s.id = %(seat_id)s
-    LEFT JOIN events e ON e.id = b.event_id
+    SELECT event_id, version, extract(epoch FROM held_until)::float8 FROM held
 """
 
 
-class Attempt(NamedTuple):
-    """What came of trying to hold a seat, and what was seen when it failed."""
+class Held(NamedTuple):
+    """A seat that has just been taken."""
 
-    event_id: int | None
-    """None: the seat was not taken. All below is what a failure is explained with."""
-    version: int | None
-    held_until: float | None
-    booking_owner: int | None
-    booking_is_open: bool | None
-    seat_id: int | None
-    seat_is_in_event: bool | None
-    seat_looked_free: bool | None
-    seat_is_ours: bool | None
-    seat_limit: int | None
+    event_id: int
+    version: int
+    held_until: float
+    """Seconds since 1970 by the database's clock."""
 
 
 def hold(
@@ -79,11 +63,11 @@ def hold(
     connection: db.Connection | None = None,
     *,
     below_limit: bool = False,
-) -> Attempt:
-    """Take a seat for a booking in one statement, which is its own transaction.
+) -> Held | None:
+    """Take a seat for a booking in one statement, which is its own transaction; None: not taken.
 
-    Where the event limits seats per booking it takes none unless `below_limit` says that the
-    caller has locked the booking and counted.
+    Where the booking has a limit of seats none is taken, unless `below_limit` says that the caller
+    has locked the booking and counted.
     """
     params = {
         "user_id": user_id,
@@ -92,12 +76,42 @@ def hold(
         "below_limit": below_limit,
     }
     if connection is not None:
-        row = connection.execute(_HOLD, params).fetchone()
+        row = connection.execute(HOLD, params).fetchone()
     else:
-        row = db.one(_HOLD, params)
+        row = db.one(HOLD, params)
+    return Held(*row) if row else None
+
+
+_OBSTACLE = """
+    SELECT b.user_id, b.status = 'CREATED' AND b.expires_at > clock_timestamp(), b.seat_limit,
+           s.id, s.event_id = b.event_id,
+           s.status = 'FREE' OR s.status = 'RESERVED' AND s.held_until <= clock_timestamp(),
+           s.status = 'RESERVED' AND s.holder_kind = 'BOOKING' AND s.holder_id = b.id
+               AND s.held_until > clock_timestamp()
+    FROM (SELECT) AS one
+    LEFT JOIN bookings b ON b.id = %(booking_id)s
+    LEFT JOIN seats s ON s.id = %(seat_id)s
+"""
+
+
+class Obstacle(NamedTuple):
+    """What stands now where a seat could not be taken; None where there is no such row."""
+
+    booking_owner: int | None
+    booking_is_open: bool | None
+    seat_limit: int | None
+    seat_id: int | None
+    seat_is_in_event: bool | None
+    seat_looks_free: bool | None
+    seat_is_ours: bool | None
+
+
+def find_obstacle(booking_id: int, seat_id: int) -> Obstacle:
+    """Look at a booking and a seat, to explain why the one did not get the other."""
+    row = db.one(_OBSTACLE, {"booking_id": booking_id, "seat_id": seat_id})
     if row is None:
         raise LookupError("The statement always has one row.")
-    return Attempt(*row)
+    return Obstacle(*row)
 
 
 _COUNT_HELD = """
@@ -120,7 +134,7 @@ _RELEASE = """
         SELECT b.id, b.user_id, b.status
         FROM seats s JOIN bookings b ON b.id = s.holder_id
         WHERE s.id = %(seat_id)s AND s.status = 'RESERVED' AND s.holder_kind = 'BOOKING'
-          AND s.held_until > clock_timestamp() AND b.user_id = %(user_id)s
+          AND s.held_until > clock_timestamp() AND b.user_id + 0 = %(user_id)s
           AND b.status IN ('CREATED', 'PAYMENT_INITIATED')
         FOR NO KEY UPDATE OF b
     ), freed AS (
@@ -181,8 +195,9 @@ _SNAPSHOT = """
            extract(epoch FROM clock_timestamp())::float8
 """
 _ZONES = """
-    SELECT id, position, name, price_minor, currency FROM zones
-    WHERE event_id = %(event_id)s ORDER BY position
+    SELECT z.id, z.position, z.name, z.price_minor, e.currency
+    FROM zones z JOIN events e ON e.id = z.event_id
+    WHERE z.event_id = %(event_id)s ORDER BY z.position
 """
 _LAYOUT = """
     SELECT id, row_number, number, price_minor, zone_id, version, status,

@@ -24,6 +24,6 @@ def draw(number: int, count: int, step: int) -> int:
     return number * step % count
 
 
-def lease_size(free: int, count: int, buyers: int = 32) -> int:
+def lease_size(free: int, count: int, buyers: int = 256) -> int:
     """How many numbers to reserve so that about `buyers` of them meet a free seat."""
     return min(count, buyers * count // max(1, free) + 1)

@@ -26,27 +26,24 @@ def hold_seat(user: Principal, *, booking_id: int, seat_id: int) -> None:
 
     Raises NotFound, Forbidden, SeatUnavailable, Busy.
     """
-    for _ in range(2):
-        attempt = queries.hold(user.user_id, booking_id, seat_id)
-        if attempt.event_id is None and attempt.seat_limit is not None:
-            attempt = _hold_within_limit(user, booking_id, seat_id, attempt.seat_limit)
-        if attempt.event_id is not None:
-            _HELD.inc()
-            _changed(attempt.event_id, seat_id, attempt.version, attempt.held_until)
-            return
-        _refuse_foreign(user, attempt)
-        if attempt.seat_is_ours:
+    held = queries.hold(user.user_id, booking_id, seat_id)
+    if held is None:
+        obstacle = queries.find_obstacle(booking_id, seat_id)
+        _refuse_foreign(user, obstacle)
+        if obstacle.seat_is_ours:
             return  # The buyer repeats after a lost answer.
-        if not attempt.seat_looked_free:
-            break
-        # It was free when the statement began, and somebody was faster: perhaps we ourselves.
-    _TAKEN.inc()
-    raise errors.SeatUnavailable
+        if obstacle.seat_looks_free and obstacle.seat_limit is not None:
+            held = _hold_within_limit(user, booking_id, seat_id, obstacle.seat_limit)
+    if held is None:
+        _TAKEN.inc()
+        raise errors.SeatUnavailable
+    _HELD.inc()
+    _changed(held.event_id, seat_id, held.version, held.held_until)
 
 
 def _hold_within_limit(
     user: Principal, booking_id: int, seat_id: int, limit: int
-) -> queries.Attempt:
+) -> queries.Held | None:
     with db.transaction() as connection:
         count = queries.lock_and_count(connection, user.user_id, booking_id)
         return queries.hold(
@@ -54,16 +51,16 @@ def _hold_within_limit(
         )
 
 
-def _refuse_foreign(user: Principal, attempt: queries.Attempt) -> None:
-    if attempt.booking_owner is None:
+def _refuse_foreign(user: Principal, obstacle: queries.Obstacle) -> None:
+    if obstacle.booking_owner is None:
         raise errors.NotFound("Такой брони нет.", code="booking_not_found")
-    if attempt.booking_owner != user.user_id:
+    if obstacle.booking_owner != user.user_id:
         raise errors.Forbidden
-    if attempt.seat_id is None:
+    if obstacle.seat_id is None:
         raise errors.NotFound("Такого места нет.", code="seat_not_found")
-    if not attempt.seat_is_in_event:
+    if not obstacle.seat_is_in_event:
         raise errors.SeatUnavailable("Место относится к другому событию.", code="other_event")
-    if not attempt.booking_is_open:
+    if not obstacle.booking_is_open:
         raise errors.SeatUnavailable("В эту бронь нельзя добавить место.", code="booking_closed")
 
 

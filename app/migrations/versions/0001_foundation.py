@@ -63,6 +63,7 @@ CREATE TABLE events (
     version         integer NOT NULL DEFAULT 1,
     sales_from      timestamptz,
     sales_until     timestamptz,
+    currency        char(3) NOT NULL DEFAULT 'KZT',
     hold_seconds    integer NOT NULL DEFAULT 900
                     CONSTRAINT events_hold_positive CHECK (hold_seconds > 0),
     payment_seconds integer NOT NULL DEFAULT 900
@@ -102,7 +103,6 @@ CREATE TABLE zones (
     position    integer NOT NULL,
     name        text NOT NULL,
     price_minor bigint NOT NULL CONSTRAINT zones_price_not_negative CHECK (price_minor >= 0),
-    currency    char(3) NOT NULL DEFAULT 'KZT',
     CONSTRAINT zones_position_unique UNIQUE (event_id, position)
 );
 CREATE TABLE seats (
@@ -140,7 +140,6 @@ CREATE TABLE ticket_types (
     event_id    bigint NOT NULL REFERENCES events,
     name        text NOT NULL,
     price_minor bigint NOT NULL CONSTRAINT ticket_types_price_not_negative CHECK (price_minor >= 0),
-    currency    char(3) NOT NULL DEFAULT 'KZT',
     quantity    integer NOT NULL,
     sold        integer NOT NULL DEFAULT 0,
     sales_from  timestamptz,
@@ -157,6 +156,8 @@ CREATE TABLE bookings (
     status        text NOT NULL DEFAULT 'CREATED' CONSTRAINT bookings_status_known CHECK (status IN
                   ('CREATED', 'PAYMENT_INITIATED', 'CONFIRMED', 'COMPLETED', 'CANCELLED', 'EXPIRED')),
     expires_at    timestamptz NOT NULL,
+    currency      char(3) NOT NULL DEFAULT 'KZT',
+    seat_limit    integer,
     exclusive_key text,
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 85);
