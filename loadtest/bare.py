@@ -2,7 +2,11 @@
 
 from flask import Flask, Response
 
-BODY = b"[" + b",".join([b'{"id":1,"row":1,"number":1,"status":"FREE","price":"40000.00"}'] * 20) + b"]"
+BODY = (
+    b"["
+    + b",".join([b'{"id":1,"row":1,"number":1,"status":"FREE","price":"40000.00"}'] * 20)
+    + b"]"
+)
 
 flask_app = Flask("bare")
 
@@ -12,7 +16,7 @@ def page() -> Response:
     return Response(BODY, mimetype="application/json")
 
 
-def wsgi_app(environ, start_response):  # type: ignore[no-untyped-def]
+def wsgi_app(_environ, start_response):  # type: ignore[no-untyped-def]
     start_response(
         "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(BODY)))]
     )

@@ -344,7 +344,9 @@ def main() -> int:
                 rows[name] = lambda t=target: drive(  # type: ignore[misc]
                     t, arguments.seconds, same(wire.request("GET", "/", account(99)), 200)
                 )
-        rows |= {n: r for n, r in service_rows(service, arguments.seconds).items() if arguments.only in n}
+        rows |= {
+            n: r for n, r in service_rows(service, arguments.seconds).items() if arguments.only in n
+        }
         measure(rows, arguments.rounds)
     finally:
         for target in reversed(targets):
@@ -407,7 +409,9 @@ def measure(rows: dict[str, Callable[[], Sample]], rounds: int) -> None:
     samples: dict[str, list[Sample]] = {name: [] for name in rows}
     for number in range(rounds):
         for name, run in rows.items():
-            print(f"\rround {number + 1} of {rounds}: {name:<50}", end="", file=sys.stderr, flush=True)
+            print(
+                f"\rround {number + 1} of {rounds}: {name:<50}", end="", file=sys.stderr, flush=True
+            )
             samples[name].append(run())
     print(file=sys.stderr)
     print("| What | per second | CPU-ms each | missed |")

@@ -167,7 +167,9 @@ class Event:
 def new_event(sql: psycopg.Connection[Any]) -> Callable[..., Event]:
     """Makes events with rows of seats."""
 
-    def make(seats: int = 20, per_row: int = 10, price_minor: int = 500_000, **columns: Any) -> Event:
+    def make(
+        seats: int = 20, per_row: int = 10, price_minor: int = 500_000, **columns: Any
+    ) -> Event:
         sql.execute(
             "INSERT INTO organizers (slug, name) VALUES ('test', 'Тест') ON CONFLICT DO NOTHING"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from psycopg import errors as pg
 from app.bookings import rules
 from app.bookings.models import Booking, BookingStatus, Line
 from app.kernel import db, errors
+from app.seats.models import Change, SeatStatus
 
 # The event is read, not locked: everybody books the same one. Its terms are frozen in the booking.
 # Outbox and audit are in the same statement, so a booking without its message cannot exist.
@@ -151,14 +152,6 @@ def lock_lines(connection: db.Connection, booking: Booking) -> list[Line]:
     return [Line(*row) for row in found]
 
 
-class SeatChange(NamedTuple):
-    """A seat that a statement has changed, as the seat board wants to know it."""
-
-    event_id: int
-    seat_id: int
-    version: int
-
-
 # Status and hold of a booking together with all its seats, so that they cannot come apart.
 _END = """
     WITH booking AS (
@@ -175,7 +168,7 @@ _END = """
         version = s.version + 1, changed_in = pg_current_xact_id()::text::bigint
     FROM booking b
     WHERE s.id = ANY(%(seat_ids)s) AND s.holder_kind = 'BOOKING' AND s.holder_id = b.id
-    RETURNING s.event_id, s.id, s.version
+    RETURNING s.event_id, s.id, s.version, s.status
 """
 
 
@@ -186,7 +179,7 @@ def end(
     *,
     to: BookingStatus,
     line_to: str,
-) -> list[SeatChange]:
+) -> list[Change]:
     """Give a locked booking its last status and set its seats free."""
     found = connection.execute(
         _END,
@@ -198,7 +191,11 @@ def end(
             "seat_ids": [line.seat_id for line in lines],
         },
     )
-    return [SeatChange(*row) for row in found]
+    return _changes(found)
+
+
+def _changes(found: Iterable[db.Row]) -> list[Change]:
+    return [Change(row[0], row[1], row[2], SeatStatus(row[3]), 0.0) for row in found]
 
 
 _SET_STATUS = "UPDATE bookings SET status = %(to)s WHERE id = %(booking_id)s"
@@ -270,16 +267,16 @@ _SELL = """
         changed_in = pg_current_xact_id()::text::bigint
     FROM seat, complete c
     WHERE s.id = seat.id
-    RETURNING s.event_id, s.id, s.version
+    RETURNING s.event_id, s.id, s.version, s.status
 """
 
 
-def sell(connection: db.Connection, booking: Booking, line_ids: list[int]) -> list[SeatChange]:
+def sell(connection: db.Connection, booking: Booking, line_ids: list[int]) -> list[Change]:
     """Turn a locked, paid booking into a confirmed one; an empty list means: not all held."""
     found = connection.execute(
         _SELL, {"booking_id": booking.id, "user_id": booking.user_id, "line_ids": line_ids}
     )
-    return [SeatChange(*row) for row in found]
+    return _changes(found)
 
 
 _EVENT_TERMS = """

@@ -10,6 +10,7 @@ from app.kernel import audit, errors, metrics, outbox
 from app.kernel.auth import Principal
 from app.kernel.db import Connection
 from app.seats import service as seats
+from app.seats.models import Change
 
 _CREATED = metrics.OUTCOMES.labels("booking", "created")
 _EXPIRED = metrics.OUTCOMES.labels("booking", "expired")
@@ -85,7 +86,7 @@ def reopen(db: Connection, booking: Booking) -> None:
     _recorded(db, booking, "booking.reopened", BookingStatus.CREATED)
 
 
-def sell(db: Connection, booking: Booking, line_ids: list[int]) -> list[queries.SeatChange]:
+def sell(db: Connection, booking: Booking, line_ids: list[int]) -> list[Change]:
     """Confirm a paid booking; an empty list means that not every line was still held."""
     sold = queries.sell(db, booking, line_ids)
     if sold:
@@ -93,7 +94,7 @@ def sell(db: Connection, booking: Booking, line_ids: list[int]) -> list[queries.
     return sold
 
 
-def cancel(db: Connection, booking: Booking) -> tuple[list[Line], list[queries.SeatChange]]:
+def cancel(db: Connection, booking: Booking) -> tuple[list[Line], list[Change]]:
     """Cancel a locked booking; returns the lines that it had and the seats that are free now."""
     lines = queries.lock_lines(db, booking)
     freed = queries.end(

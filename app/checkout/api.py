@@ -132,6 +132,6 @@ def _hint(call: Call) -> Reply:
         return message_reply(sentence)
     page = f"""<!doctype html><html lang="ru"><meta charset="utf-8"><title>Билеттер</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<body style="font: 18px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1rem">
+<body style="font: 18px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto">
 <h1>Билеттер</h1><p>{html.escape(sentence)}.</p><p>Заказ {call.input.order_id}</p></body></html>"""
     return Reply(200, page.encode(), "text/html; charset=utf-8")

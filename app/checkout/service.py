@@ -16,6 +16,7 @@ from app.kernel.auth import Principal
 from app.payments import service as payments
 from app.payments.models import Decision, Payment, PaymentStatus
 from app.seats import service as seats
+from app.seats.models import Change
 
 log = logging.getLogger(__name__)
 
@@ -127,12 +128,12 @@ def _take_money(payment: Payment, *, is_right: bool) -> PaymentStatus:
             payments.complete(connection, current)
         else:
             payments.owe_refund(connection, current)
-    seats.seats_sold([tuple(seat) for seat in sold])
+    seats.show_changes(sold)
     return PaymentStatus.COMPLETED if sold else PaymentStatus.REFUND_DUE
 
 
 def _fail(payment: Payment) -> PaymentStatus:
-    freed = []
+    freed: list[Change] = []
     with db.transaction() as connection:
         booking = bookings.lock_any(connection, payment.booking_id)
         current = payments.lock(connection, payment.order_id)
@@ -145,7 +146,7 @@ def _fail(payment: Payment) -> PaymentStatus:
                 bookings.reopen(connection, booking)
             else:
                 _, freed = bookings.cancel(connection, booking)
-    seats.seats_freed([tuple(seat) for seat in freed])
+    seats.show_changes(freed)
     return PaymentStatus.FAILED
 
 
@@ -170,7 +171,7 @@ def cancel_booking(user: Principal, booking_id: int) -> None:
         if percent:
             prices = {line.id: line.price_minor for line in lines}
             payments.owe_lines(connection, booking.id, percent, prices)
-    seats.seats_freed([tuple(seat) for seat in freed])
+    seats.show_changes(freed)
 
 
 def settle_due() -> int:

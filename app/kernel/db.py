@@ -36,9 +36,11 @@ class Connection(psycopg.Connection[Row]):
     _watchers: dict[int, Any] | None = None
 
     def wait(
-        self, gen: Generator[Any, Any, T], interval: float = 0.0
-    ) -> T:  # psycopg calls this for every exchange with the server.
-        del interval
+        self, gen: Generator[Any, Any, T], interval: float = 0.0, timeout: float | None = None
+    ) -> T:
+        """Called by psycopg for every exchange with the server."""
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
         try:
             wanted = int(next(gen))
             while True:

@@ -227,14 +227,13 @@ class _Route:
                 principal = self._authentication.required(environ.get("HTTP_AUTHORIZATION"))
             elif self._access is Access.RECOGNISED:
                 principal = self._recognised(environ.get("HTTP_AUTHORIZATION"))
+            given: Any = None
             if self._query is not None:
                 given = self._query(environ["QUERY_STRING"])
             elif self._body is not None:
                 given = decode_body(self._body, environ)
             elif self._endpoint.raw_body:
                 given = read_body(environ)
-            else:
-                given = None
             return self._view(Call(given, principal, environ))
         except errors.Busy as busy:
             return problem_reply(busy, status=self._endpoint.busy)

@@ -238,5 +238,5 @@ Biletter is running at {base} (started in {seconds:.1f} s)
 Try:
   curl '{base}/api/events?query=концерт'
   curl '{base}/api/seats?event_id=1&status=FREE&pageSize=5'
-  curl -u {demo}:{demo_password} -H 'Content-Type: application/json' -d '{{"event_id": 1}}' {base}/api/bookings
+  curl -u {demo}:{demo_password} --json '{{"event_id": 1}}' {base}/api/bookings
 Ctrl-C ends it; the data is kept.""", flush=True)  # fmt: skip

@@ -121,7 +121,7 @@ def finish(connection: psycopg.Connection[Any]) -> None:
 def _copy(
     connection: psycopg.Connection[Any], target: str, rows: Iterable[tuple[Any, ...]]
 ) -> None:
-    with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:  # type: ignore[arg-type] # constants of this module
+    with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
 

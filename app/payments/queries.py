@@ -17,17 +17,19 @@ _INSERT = """
             %(currency)s, %(line_ids)s, clock_timestamp() + %(check_after)s * interval '1 second')
     RETURNING created_at
 """
-_BY_ORDER = f"SELECT {_COLUMNS} FROM payments WHERE order_id = %(order_id)s"  # noqa: S608 - constant
+_BY_ORDER = f"SELECT {_COLUMNS} FROM payments WHERE order_id = %(order_id)s"  # noqa: S608 - a constant
 _LOCK = _BY_ORDER + " FOR NO KEY UPDATE"
-_BY_GATEWAY = f"SELECT {_COLUMNS} FROM payments WHERE gateway_id = %(gateway_id)s"  # noqa: S608 - constant
+_BY_GATEWAY = f"""
+    SELECT {_COLUMNS} FROM payments WHERE gateway_id = %(gateway_id)s
+"""  # noqa: S608 - built of a constant only
 _LIVE = f"""
     SELECT {_COLUMNS} FROM payments
     WHERE booking_id = %(booking_id)s AND status IN ('INITIATED', 'OPEN') FOR NO KEY UPDATE
-"""  # noqa: S608 - constant
+"""  # noqa: S608 - as above
 _OF_BOOKING = f"""
     SELECT {_COLUMNS} FROM payments
     WHERE booking_id = %(booking_id)s AND status = 'COMPLETED' FOR NO KEY UPDATE
-"""  # noqa: S608 - constant
+"""  # noqa: S608 - as above
 
 
 def _payment(row: db.Row | None) -> Payment | None:
@@ -154,7 +156,7 @@ _TAKE_DUE = """
 
 
 def take_due(limit: int, again: float) -> Sequence[int]:
-    """The order ids that are to be checked now; again after `again` seconds, old ones more rarely."""
+    """The orders to check now; again after `again` seconds, old ones more rarely."""
     return [row[0] for row in db.rows(_TAKE_DUE, {"limit": limit, "again": again})]
 
 

@@ -143,7 +143,10 @@ def owe_refund(db: Connection, payment: Payment) -> None:
 
 
 def owe_lines(db: Connection, booking_id: int, percent: int, prices: dict[int, int]) -> None:
-    """A paid booking was cancelled: `percent` of each line's price {line id: minor units} is owed."""
+    """A paid booking was cancelled: `percent` of each line's price is owed back.
+
+    `prices` has the minor units that were paid by the id of the line.
+    """
     for payment in queries.lock_completed(db, booking_id):
         _decide(db, payment, PaymentStatus.REFUND_DUE, "refund.due")
         for line_id in payment.line_ids:

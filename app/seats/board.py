@@ -72,7 +72,7 @@ class SeatSet:
             before = self._rank(span.first)
             rank = (self._rank(start) - before + skip) % total
             position = self._member(before + rank)
-        found = []
+        found: list[int] = []
         find = self.members.find
         while len(found) < size:
             position = find(1, position, span.end)

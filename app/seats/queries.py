@@ -40,7 +40,8 @@ HOLD = """
         RETURNING s.event_id, s.id, s.version, s.held_until, s.price_minor, b.id AS booking_id,
                   b.currency
     ), line AS (
-        INSERT INTO booking_lines (booking_id, user_id, event_id, seat_id, unit_price_minor, currency)
+        INSERT INTO booking_lines
+            (booking_id, user_id, event_id, seat_id, unit_price_minor, currency)
         SELECT booking_id, %(user_id)s, event_id, id, price_minor, currency FROM held
     )
     SELECT event_id, version, extract(epoch FROM held_until)::float8 FROM held

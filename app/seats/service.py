@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -79,16 +80,10 @@ def release_seat(user: Principal, *, seat_id: int) -> None:
     raise errors.SeatNotReleasable
 
 
-def seats_freed(changes: list[tuple[int, int, int]]) -> None:
-    """Show seats (event, seat, version) as free that another slice's commit has freed."""
-    for event_id, seat_id, version in changes:
-        _changed(event_id, seat_id, version, None)
-
-
-def seats_sold(changes: list[tuple[int, int, int]]) -> None:
-    """Show seats (event, seat, version) as sold that another slice's commit has sold."""
-    for event_id, seat_id, version in changes:
-        _boards.apply(Change(event_id, seat_id, version, SeatStatus.SOLD, 0.0))
+def show_changes(changes: Sequence[Change]) -> None:
+    """Show what another slice's commit has done to seats."""
+    for change in changes:
+        _boards.apply(change)
 
 
 def seats_changed() -> None:

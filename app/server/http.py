@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any, Protocol
+from urllib.parse import quote_from_bytes
 
 import gevent
 import httptools
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 MAX_HEAD = 32 * 1024
 MAX_BODY = 1024 * 1024
 _RECEIVE = 64 * 1024
+_ASCII = bytes(range(128))
 _READ_SECONDS = 15.0
 """How long a request may take to arrive once its first byte is here."""
 
@@ -119,18 +121,17 @@ class Connection:
             timeout = self._server.keepalive if self.is_idle else _READ_SECONDS
             if deadline is not None:
                 timeout = deadline - time.monotonic()
+            received: bytes | None = None
             with gevent.Timeout(max(timeout, 0.001), False):
                 received = self._sock.recv(_RECEIVE)
-                if not received:
-                    return False
-                self.is_idle = False
-                deadline = deadline or time.monotonic() + _READ_SECONDS
-                if not self._feed(received):
-                    return False
-                continue
-            if not self.is_idle:
+            if received is None and not self.is_idle:
                 self._refuse(errors.RequestTimeout())
-            return False
+            if not received:
+                return False
+            self.is_idle = False
+            deadline = deadline or time.monotonic() + _READ_SECONDS
+            if not self._feed(received):
+                return False
         return True
 
     def _feed(self, received: bytes) -> bool:
@@ -291,7 +292,7 @@ class Connection:
 def _with_ascii_target(received: bytes) -> bytes:
     """Percent-encode what is not ASCII in the first line: people type Russian into addresses."""
     line, end, rest = received.partition(b"\r\n")
-    return b"".join(b"%%%02X" % byte if byte > 127 else bytes((byte,)) for byte in line) + end + rest  # noqa: PLR2004 - ASCII ends there
+    return quote_from_bytes(line, _ASCII).encode() + end + rest
 
 
 def _unquoted(path: str) -> str:

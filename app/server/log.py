@@ -7,7 +7,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 
-class JsonLogger(Logger):  # type: ignore[misc] - gunicorn has no types
+class JsonLogger(Logger):  # type: ignore[misc] # gunicorn has no types
     """Leaves the handlers to app.kernel.logs; requests are logged by the front."""
 
     def setup(self, cfg: Any) -> None:

@@ -28,7 +28,7 @@ _NOTIFY_SECONDS = 1.0
 _ON_THE_WIRE_SECONDS = 0.3
 
 
-class Worker(GeventWorker):  # type: ignore[misc] - gunicorn has no types
+class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
     """A gevent worker with llhttp in front."""
 
     application: Callable[..., Iterable[bytes]]
@@ -43,6 +43,7 @@ class Worker(GeventWorker):  # type: ignore[misc] - gunicorn has no types
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve one connection; gevent calls this in a greenlet of its own."""
+        del listener
         connection = Connection(self, client, addr)
         self._connections.add(connection)
         try:

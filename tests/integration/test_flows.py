@@ -77,9 +77,7 @@ def test_what_does_not_exist_is_404_and_a_free_seat_cannot_be_released(
     assert buyer.get("/api/analytics", id=77_777_777).status_code == 404
 
 
-def test_a_seat_of_another_event_is_refused(
-    buyer: Caller, new_event: Callable[..., Event]
-) -> None:
+def test_a_seat_of_another_event_is_refused(buyer: Caller, new_event: Callable[..., Event]) -> None:
     one, two = new_event(), new_event()
     assert buyer.select(buyer.book(one.id), two.seats[0]).status_code == 419
 
@@ -180,9 +178,7 @@ def test_the_sweep_ends_what_ran_out_and_leaves_the_next_holder_alone(
     assert slow.cancel(booking).status_code == 200
 
 
-def test_analytics_add_up(
-    new_user: Callable[[], Caller], new_event: Callable[..., Event]
-) -> None:
+def test_analytics_add_up(new_user: Callable[[], Caller], new_event: Callable[..., Event]) -> None:
     event = new_event(seats=30)
     one, two = new_user(), new_user()
     booking = one.book(event.id)

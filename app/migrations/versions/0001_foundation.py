@@ -58,8 +58,9 @@ CREATE TABLE events (
     provider        text NOT NULL DEFAULT '',
     inventory       text NOT NULL DEFAULT 'SEATS' CONSTRAINT events_inventory_known
                     CHECK (inventory IN ('SEATS', 'ADMISSION', 'PARTNER', 'ALLOTMENT')),
-    status          text NOT NULL DEFAULT 'PUBLISHED' CONSTRAINT events_status_known CHECK (status IN
-                    ('DRAFT', 'PUBLISHED', 'RESCHEDULED', 'CANCELLED', 'COMPLETED', 'REVIEWED')),
+    status          text NOT NULL DEFAULT 'PUBLISHED' CONSTRAINT events_status_known
+                    CHECK (status IN ('DRAFT', 'PUBLISHED', 'RESCHEDULED', 'CANCELLED',
+                                      'COMPLETED', 'REVIEWED')),
     version         integer NOT NULL DEFAULT 1,
     sales_from      timestamptz,
     sales_until     timestamptz,
@@ -153,8 +154,9 @@ CREATE TABLE bookings (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     user_id       bigint NOT NULL,
     event_id      bigint NOT NULL,
-    status        text NOT NULL DEFAULT 'CREATED' CONSTRAINT bookings_status_known CHECK (status IN
-                  ('CREATED', 'PAYMENT_INITIATED', 'CONFIRMED', 'COMPLETED', 'CANCELLED', 'EXPIRED')),
+    status        text NOT NULL DEFAULT 'CREATED' CONSTRAINT bookings_status_known
+                  CHECK (status IN ('CREATED', 'PAYMENT_INITIATED', 'CONFIRMED', 'COMPLETED',
+                                    'CANCELLED', 'EXPIRED')),
     expires_at    timestamptz NOT NULL,
     currency      char(3) NOT NULL DEFAULT 'KZT',
     seat_limit    integer,
@@ -177,8 +179,9 @@ CREATE TABLE booking_lines (
     unit_price_minor bigint NOT NULL,
     discount_minor   bigint NOT NULL DEFAULT 0,
     currency         char(3) NOT NULL,
-    status           text NOT NULL DEFAULT 'HELD' CONSTRAINT booking_lines_status_known CHECK (status
-                     IN ('HELD', 'RELEASED', 'CANCELLED', 'EXPIRED', 'SOLD', 'REFUNDED')),
+    status           text NOT NULL DEFAULT 'HELD' CONSTRAINT booking_lines_status_known
+                     CHECK (status IN ('HELD', 'RELEASED', 'CANCELLED', 'EXPIRED', 'SOLD',
+                                       'REFUNDED')),
     CONSTRAINT booking_lines_one_kind CHECK (
         seat_id IS NOT NULL AND ticket_type_id IS NULL AND quantity = 1
         OR seat_id IS NULL AND ticket_type_id IS NOT NULL AND quantity > 0),
@@ -264,7 +267,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("""
         DROP TABLE audit_log, outbox, ledger, payments, booking_lines, bookings, ticket_types,
-            listing_cursors, seats, zones, events_archive, events, organizer_members, organizers, users;
+            listing_cursors, seats, zones, events_archive, events, organizer_members, organizers,
+            users;
         DROP SEQUENCE event_ids;
         DROP FUNCTION refuse_change;
     """)

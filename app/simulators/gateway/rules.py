@@ -57,7 +57,7 @@ ANNOUNCED: dict[Mode, frozenset[Status]] = {
 _CODE_FAMILIES = {"init": "1", "check": "1", "confirm": "2", "cancel": "3"}
 
 
-class Refusal(Exception):  # noqa: N818  A refusal is an answer of the gateway, not a fault.
+class Refusal(Exception):
     """The gateway's no: an HTTP status, the gateway's error code and a sentence."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
