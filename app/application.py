@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import msgspec
 from flask import Flask, Response
 from flask_swagger_ui import get_swaggerui_blueprint
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
 import app.analytics.api
@@ -50,7 +52,12 @@ def build() -> Flask:
         return Response(document, mimetype="application/json")
 
     flask.register_blueprint(
-        get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Билеттер"})
+        get_swaggerui_blueprint(
+            "/docs",
+            "/openapi.json",
+            # Without the second the page would load a badge from validator.swagger.io.
+            config={"app_name": "Билеттер", "validatorUrl": "none"},
+        )
     )
     flask.register_error_handler(HTTPException, _as_problem)
     flask.wsgi_app = Front(  # type: ignore[method-assign]
@@ -62,6 +69,16 @@ def build() -> Flask:
 def _as_problem(error: HTTPException) -> Response | HTTPException:
     if isinstance(error, RequestRedirect):
         return error
-    problem = errors.NotFound() if isinstance(error, NotFound) else errors.BadRequest()
-    reply = problem_reply(problem, status=error.code)
-    return Response(reply.body, reply.status, content_type=reply.content_type)
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    problem: errors.Problem = errors.BadRequest()
+    if isinstance(error, NotFound):
+        problem = errors.NotFound()
+    elif isinstance(error, MethodNotAllowed):
+        problem = errors.MethodNotAllowed()
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        problem = errors.Problem()
+    reply = problem_reply(problem, status=status)
+    response = Response(reply.body, reply.status, content_type=reply.content_type)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response

@@ -36,6 +36,7 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 _SLOW_SECONDS = 1.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 
 encode = msgspec.json.Encoder().encode
 
@@ -89,7 +90,8 @@ class Endpoint(NamedTuple):
     busy: int
     """The status of 'try again': 503, or what the contract asks for."""
     raw_body: bool
-    """The body's raw bytes are needed (a signature is over them); the view parses it."""
+    """The body's raw bytes are needed (a signature is over them); the view parses it, and `body`
+    only documents it."""
 
     @property
     def name(self) -> str:
@@ -162,13 +164,12 @@ class Front:
         method: str = environ["REQUEST_METHOD"]
         path: str = environ["PATH_INFO"]
         route = self._routes.get(("GET" if method == "HEAD" else method, path))
-        if route is None and path not in self._methods:
-            return self._fallback(environ, start_response)
         started = time.perf_counter()
-        given = environ.get("HTTP_X_REQUEST_ID")
-        request_id = given if given and _REQUEST_ID.fullmatch(given) else self._ids()
+        request_id = given_request_id(environ) or self._ids()
         token = logs.request_id.set(request_id)
         try:
+            if route is None and path not in self._methods:
+                return self._fall_back(environ, request_id, start_response)
             if route is None:
                 reply = self._method_not_allowed(path)
             else:
@@ -185,9 +186,23 @@ class Front:
             logs.request_id.reset(token)
         return respond(reply, request_id, start_response)
 
+    def _fall_back(
+        self, environ: Environ, request_id: str, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            return start_response(status, [*headers, *_common_headers(request_id)], exc_info)
+
+        return self._fallback(environ, start)
+
     def _method_not_allowed(self, path: str) -> Reply:
         reply = problem_reply(errors.MethodNotAllowed())
         return reply._replace(headers=(("Allow", ", ".join(sorted(self._methods[path]))),))
+
+
+def given_request_id(environ: Environ) -> str | None:
+    """The caller's own id of the request, when it sent one that can be passed on as it is."""
+    given = environ.get("HTTP_X_REQUEST_ID")
+    return given if given and _REQUEST_ID.fullmatch(given) else None
 
 
 def respond(reply: Reply, request_id: str, start_response: StartResponse) -> Iterable[bytes]:
@@ -195,12 +210,17 @@ def respond(reply: Reply, request_id: str, start_response: StartResponse) -> Ite
     headers: Headers = [
         ("Content-Type", reply.content_type),
         ("Content-Length", str(len(reply.body))),
-        ("X-Request-Id", request_id),
-        ("X-Content-Type-Options", "nosniff"),
+        *_common_headers(request_id),
         *reply.headers,
     ]
+    if reply.status == HTTPStatus.NOT_MODIFIED:
+        del headers[:2]  # A cache would take them for those of the body that it has.
     start_response(_status_line(reply.status), headers)
     return (reply.body,)
+
+
+def _common_headers(request_id: str) -> Headers:
+    return [("X-Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
 
 
 class _Route:
@@ -211,7 +231,8 @@ class _Route:
         self._authentication = authentication
         self._view = endpoint.view
         self._access = endpoint.access
-        self._body = msgspec.json.Decoder(endpoint.body) if endpoint.body else None
+        is_decoded = endpoint.body is not None and not endpoint.raw_body
+        self._body = msgspec.json.Decoder(endpoint.body) if is_decoded else None
         query = endpoint.query
         self._query = (
             functools.lru_cache(4096)(functools.partial(parse_query, query)) if query else None
@@ -269,17 +290,35 @@ def parse_query(wanted: type[msgspec.Struct], text: str) -> msgspec.Struct:
         pairs = parse_qsl(raw, strict_parsing=False, errors="strict", max_num_fields=32)
     except (UnicodeError, ValueError):
         raise errors.BadRequest("Строка запроса не читается как UTF-8.") from None
-    values: dict[str, str] = {}
+    values: dict[str, str | int] = {}
+    integers = _integers(wanted)
     for name, value in pairs:
         if name in values:
             raise errors.BadRequest(f"Параметр {name[:40]} указан дважды.")
         if "\0" in value:
             raise errors.BadRequest(f"Параметр {name[:40]} содержит NUL.")
-        values[name] = value
+        is_integer = name in integers and _INTEGER.fullmatch(value)
+        values[name] = int(value) if is_integer else value
     try:
-        return msgspec.convert(values, wanted, strict=False)
+        # Not msgspec's lax mode: it reads `null` as "not given" and rounds 9007199254740993.0.
+        return msgspec.convert(values, wanted)
     except msgspec.ValidationError as error:
         raise errors.BadRequest(str(error)) from None
+
+
+@functools.cache
+def _integers(wanted: type[msgspec.Struct]) -> frozenset[str]:
+    """The parameters whose type is an integer."""
+    info = msgspec.inspect.type_info(wanted)
+    fields = info.fields if isinstance(info, msgspec.inspect.StructType) else ()
+    return frozenset(
+        item.encode_name
+        for item in fields
+        if any(
+            isinstance(part, msgspec.inspect.IntType)
+            for part in getattr(item.type, "types", (item.type,))
+        )
+    )
 
 
 def read_body(environ: Environ) -> bytes:

@@ -168,7 +168,7 @@ def _start_gateway(
         probe.bind(("127.0.0.1", 0))
         gateway_port = probe.getsockname()[1]
     slug = "biletter"
-    password, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    password, secret = secrets.token_hex(24), secrets.token_hex(24)
     environ |= {
         "PAYMENT_GATEWAY_URL": f"http://127.0.0.1:{gateway_port}",
         "PAYMENT_TEAM_SLUG": slug,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import gevent
@@ -21,7 +22,11 @@ _NOT_FOUND = 404
 _DUPLICATE = 409
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
+_TIMED_OUT = 408
 _TOO_MANY = 429
+_LONGEST_EXPIRY = 43_200
+_AMOUNT_LIMIT = 2**63
+_CURRENCY_LENGTH = 3
 _CONNECTIONS = 50
 
 
@@ -63,19 +68,22 @@ def register(payment: Payment, *, description: str, email: str, minutes: int) ->
             "orderId": order,
             "currency": payment.currency,
             "description": description,
-            "email": email,
+            # An empty address would be refused.
+            **({"email": email} if email else {}),
             "language": "ru",
             # As coded the gateway never calls these two: they are hints wherever they come from.
             "successURL": f"{returns}/success?orderId={order}",
             "failURL": f"{returns}/fail?orderId={order}",
             "notificationURL": f"{returns}/notifications",
-            "paymentExpiry": minutes,
+            "paymentExpiry": min(minutes, _LONGEST_EXPIRY),
         },
     )
     if status == _DUPLICATE:
         raise OutcomeUnknown("The order is known there already.")
-    if status >= _CLIENT_ERROR or not answer.get("paymentId"):
+    if status >= _CLIENT_ERROR:
         raise Refused(f"init answered {status} {answer.get('errorCode', '')}")
+    if not answer.get("paymentId"):
+        raise OutcomeUnknown("The answer to init cannot be read.")
     gateway_id = str(answer["paymentId"])
     return Registration(gateway_id, form_url(gateway_id))
 
@@ -106,20 +114,25 @@ def check(payment: Payment) -> GatewayPayment | None:
         raise Refused(f"check answered {status} {answer.get('errorCode', '')}")
     try:
         found = answer["payments"][0]
-        return GatewayPayment(
+        seen = GatewayPayment(
             str(found["paymentId"]),
             str(found["status"]),
-            int(found["amount"]),
+            Decimal(str(found["amount"])),
             str(found["currency"]),
         )
-    except (KeyError, IndexError, TypeError, ValueError):
+        is_money = 0 < seen.amount_minor < _AMOUNT_LIMIT and len(seen.currency) == _CURRENCY_LENGTH
+    except (KeyError, IndexError, TypeError, ArithmeticError):
         raise OutcomeUnknown("The answer to check cannot be read.") from None
+    if not is_money:
+        raise OutcomeUnknown("The answer to check names no sum of money.")
+    return seen
 
 
 def capture(payment: Payment) -> None:
     """Take the authorised money; may be repeated. Raises Refused, OutcomeUnknown."""
     config = settings()
-    amount = payment.amount_minor
+    # What is left out of the body is left out of the token too.
+    amount = payment.amount_minor if payment.amount_minor <= rules.MAX_CONFIRM_AMOUNT else ""
     body: dict[str, Any] = {
         "teamSlug": config.payment_team_slug,
         "paymentId": payment.gateway_id,
@@ -127,7 +140,7 @@ def capture(payment: Payment) -> None:
             amount, config.payment_password, payment.gateway_id, config.payment_team_slug
         ),
     }
-    if amount <= rules.MAX_CONFIRM_AMOUNT:
+    if amount:
         body["amount"] = amount
     status, answer = _post("PaymentConfirm/confirm", body)
     if status >= _CLIENT_ERROR:
@@ -154,7 +167,7 @@ def _post(call: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if response.status == _TOO_MANY:
             outcome = "refused"
             raise Refused(f"{call} answered {response.status}")
-        if response.status >= _SERVER_ERROR:
+        if response.status == _TIMED_OUT or response.status >= _SERVER_ERROR:
             raise OutcomeUnknown(f"{call} answered {response.status}")
         outcome = "answered"
         answer = msgspec.json.decode(response.data or b"{}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -50,5 +51,6 @@ class GatewayPayment(NamedTuple):
 
     gateway_id: str
     status: str
-    amount_minor: int
+    amount_minor: Decimal | int
+    """A gateway may write 1500.00, and only a whole number of tiyn can be what we asked for."""
     currency: str

@@ -28,7 +28,12 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
 DECIDED = frozenset({_S.COMPLETED, _S.FAILED, _S.REFUND_DUE})
 
 _PAID = frozenset({"AUTHORIZED", "CONFIRMED"})
-_FAILED = frozenset({"REJECTED", "CANCELLED", "EXPIRED", "FAILED"})
+# What was refunded before we had decided anything is as good as never paid.
+_FAILED = frozenset({"REJECTED", "CANCELLED", "EXPIRED", "FAILED", "REFUNDED"})
+_CAPTURED = "CONFIRMED"
+
+MIN_AMOUNT = 1_000
+"""Fewer tiyn the gateway does not take."""
 
 MAX_CONFIRM_AMOUNT = 50_000_000
 """Above this many tiyn the gateway wants no amount in its confirm call."""
@@ -54,8 +59,13 @@ def decide(payment: Payment, seen: GatewayPayment) -> Decision:
     return Decision.PAID if agrees else Decision.MISMATCH
 
 
+def needs_capture(seen: GatewayPayment) -> bool:
+    """Whether the money still has to be taken; the gateway refuses to take it twice."""
+    return seen.status != _CAPTURED
+
+
 def new_order_id(now: datetime) -> int:
-    """An order id that was never used and never will be: a decimal int64.
+    """An order id that another draw hardly ever gives: a decimal int64; the table has the last word.
 
     The time in milliseconds fills the upper 42 bits, chance the lower 21; so neither a reset nor
     a database made anew can come back to one that the gateway has seen.

@@ -8,6 +8,7 @@ monkey.patch_all()
 
 from app.kernel import logs, metrics, shared  # noqa: E402 - after the patch
 from app.kernel.config import settings  # noqa: E402
+from app.server.worker import note_reload  # noqa: E402
 
 _settings = settings()
 logs.configure(_settings.log_level)
@@ -25,6 +26,10 @@ reuse_port = False
 preload_app = False
 proc_name = "biletter"
 logger_class = "app.server.log.JsonLogger"
+
+
+def on_reload(server):  # type: ignore[no-untyped-def] # noqa: ARG001 - gunicorn's hook
+    note_reload()
 
 
 def pre_fork(server, worker):  # type: ignore[no-untyped-def]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -20,7 +22,7 @@ import gevent
 import httptools
 
 from app.kernel import errors
-from app.kernel.http import problem_reply
+from app.kernel.http import given_request_id, problem_reply
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ _RECEIVE = 64 * 1024
 _ASCII = bytes(range(128))
 _READ_SECONDS = 15.0
 """How long a request may take to arrive once its first byte is here."""
+
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -53,6 +57,7 @@ class _Request:
         "closes",
         "environ",
         "expects",
+        "head_is_read",
         "head_size",
         "target",
         "version",
@@ -64,6 +69,7 @@ class _Request:
         self.body: list[bytes] = []
         self.body_size = 0
         self.head_size = 0
+        self.head_is_read = False
         self.version = "1.1"
         self.closes = False
         self.expects = False
@@ -118,6 +124,7 @@ class Connection:
         """Read until at least one request is complete; False when there will be none."""
         deadline: float | None = None
         while not self._ready:
+            self._go_on_if_expected()
             timeout = self._server.keepalive if self.is_idle else _READ_SECONDS
             if deadline is not None:
                 timeout = deadline - time.monotonic()
@@ -135,8 +142,11 @@ class Connection:
         return True
 
     def _feed(self, received: bytes) -> bool:
-        if self._request is None and not received.isascii():
-            received = _with_ascii_target(received)
+        if self._request is None:
+            if not received.isascii():
+                received = _with_ascii_target(received)
+            if b"h2c" in received:
+                received = _without_upgrade(received)
         try:
             self._parser.feed_data(received)
         except httptools.HttpParserUpgrade:
@@ -152,11 +162,13 @@ class Connection:
             else:
                 self._refuse(errors.BadRequest("Это не запрос HTTP/1.1."))
             return False
+        return True
+
+    def _go_on_if_expected(self) -> None:
         request = self._request
-        if request is not None and request.expects and not self._ready:
+        if request is not None and request.head_is_read and request.expects:
             request.expects = False
             self._sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return True
 
     def _refuse(self, problem: errors.Problem) -> None:
         """Answer what cannot be read, and read on a little so that the client gets to see it."""
@@ -164,9 +176,11 @@ class Connection:
             if not self._answer(self._ready.popleft()):
                 return
         reply = problem_reply(problem)
+        given = given_request_id(self._request.environ) if self._request else None
         self._sock.sendall(
             f"HTTP/1.1 {reply.status} {type(problem).__name__}\r\n"
             f"Content-Type: {reply.content_type}\r\nContent-Length: {len(reply.body)}\r\n"
+            f"X-Request-Id: {given or os.urandom(8).hex()}\r\n"
             f"Connection: close\r\nDate: {_date()}\r\n\r\n".encode()
             + reply.body
         )
@@ -193,8 +207,8 @@ class Connection:
         request = self._current()
         self._grow(request, len(name) + len(value))
         key = name.decode("latin-1").upper()
-        if "_" in key:
-            return  # X_Forwarded_For must not pass for X-Forwarded-For.
+        if "_" in key or request.head_is_read:
+            return  # Neither X_Forwarded_For nor a trailer must pass for X-Forwarded-For.
         key = key.replace("-", "_")
         text = value.decode("latin-1").strip(" \t")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
@@ -206,6 +220,7 @@ class Connection:
 
     def on_headers_complete(self) -> None:
         request = self._current()
+        request.head_is_read = True
         request.version = self._parser.get_http_version()
         request.closes = not self._parser.should_keep_alive()
         length = request.environ.get("CONTENT_LENGTH", "0")
@@ -269,7 +284,9 @@ class Connection:
             if hasattr(chunks, "close"):
                 chunks.close()
         status, headers = head
-        stays = not (request.closes or self._server.is_stopping)
+        # What the client has sent already is still answered when the server stops.
+        is_last = not self._ready and self._request is None
+        stays = not (request.closes or (self._server.is_stopping and is_last))
         lines = [f"HTTP/1.1 {status}\r\n"]
         has_length = False
         for name, value in headers:
@@ -293,6 +310,12 @@ def _with_ascii_target(received: bytes) -> bytes:
     """Percent-encode what is not ASCII in the first line: people type Russian into addresses."""
     line, end, rest = received.partition(b"\r\n")
     return quote_from_bytes(line, _ASCII).encode() + end + rest
+
+
+def _without_upgrade(received: bytes) -> bytes:
+    """Hide an offer to go on in HTTP/2 (Java and curl make it): with it llhttp reads no body."""
+    head, end, rest = received.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nUpgrade_:", head) + end + rest
 
 
 def _unquoted(path: str) -> str:

@@ -3,12 +3,13 @@
 On SIGTERM: the host answers 'not ready' and goes on for BILETTER_DRAIN_SECONDS, so that the load
 balancer turns away; then no connection is accepted, every answer says `Connection: close`, idle
 connections are closed after a moment in which what is on the wire may still arrive, and what is
-being worked on ends.
+being worked on ends. After SIGHUP the old workers stop in favour of new ones: the host stays ready.
 """
 
 from __future__ import annotations
 
 import logging
+import mmap
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -27,6 +28,13 @@ log = logging.getLogger(__name__)
 _NOTIFY_SECONDS = 1.0
 _ON_THE_WIRE_SECONDS = 0.3
 
+_reloads = mmap.mmap(-1, 1)  # Written by gunicorn's master, read by its workers.
+
+
+def note_reload() -> None:
+    """Called in the master: the workers that there are now will be replaced."""
+    _reloads[0] = (_reloads[0] + 1) & 0xFF
+
 
 class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
     """A gevent worker with llhttp in front."""
@@ -40,6 +48,7 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
         super().__init__(*args, **kwargs)
         self._connections: set[Connection] = set()
         self._end: Event | None = None
+        self._reloads = _reloads[0]
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve one connection; gevent calls this in a greenlet of its own."""
@@ -90,7 +99,8 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
         self._stop(servers)
 
     def _stop(self, servers: list[StreamServer]) -> None:
-        shared.start_draining()
+        if self._reloads == _reloads[0]:  # Otherwise others take over on this host.
+            shared.start_draining()
         self._pause(settings().drain_seconds)
         for server in servers:
             server.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -37,6 +38,13 @@ def serving(wsgi: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.stop(timeout=1)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
@@ -189,8 +197,13 @@ def service(app: Any) -> Iterator[str]:
 
 @contextmanager
 def _running(mode: str, service: str, data: Path) -> Iterator[Simulator]:
-    command = [sys.executable, "-m", "app.simulators.gateway", "--port=0", f"--data={data}"]
-    command += ["--team-slug=biletter", f"--password={GATEWAY_PASSWORD}", f"--mode={mode}"]
+    command = [sys.executable, "-m", "app.simulators.gateway", f"--port={free_port()}"]
+    command += [
+        f"--data={data}",
+        "--team-slug=biletter",
+        f"--password={GATEWAY_PASSWORD}",
+        f"--mode={mode}",
+    ]
     command += [f"--webhook-url={service}/api/payments/notifications", "--delay=0"]
     command += [f"--webhook-secret={WEBHOOK_SECRET}"]
     with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE) as process:
