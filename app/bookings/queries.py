@@ -94,7 +94,7 @@ _LIST_WITH_STATUS = """
             WHERE user_id = %(user_id)s
               AND CASE WHEN status IN ('CREATED', 'PAYMENT_INITIATED')
                             AND expires_at <= clock_timestamp()
-                       THEN 'EXPIRED' ELSE status END = %(status)s
+                       THEN 'EXPIRED' ELSE status END = %(status)s::booking_status
             UNION ALL
             SELECT booking_id, event_id, seat_id
             FROM booking_lines
@@ -155,11 +155,11 @@ def lock_lines(connection: db.Connection, booking: Booking) -> list[Line]:
 # Status and hold of a booking together with all its seats, so that they cannot come apart.
 _END = """
     WITH booking AS (
-        UPDATE bookings SET status = %(to)s, exclusive_key = NULL
-        WHERE id = %(booking_id)s AND status = ANY(%(before)s)
+        UPDATE bookings SET status = %(to)s::booking_status, exclusive_key = NULL
+        WHERE id = %(booking_id)s AND status = ANY(%(before)s::booking_status[])
         RETURNING id, user_id
     ), line AS (
-        UPDATE booking_lines l SET status = %(line_to)s
+        UPDATE booking_lines l SET status = %(line_to)s::line_status
         FROM booking b
         WHERE l.user_id = b.user_id AND l.booking_id = b.id AND l.status IN ('HELD', 'SOLD')
     )
@@ -198,7 +198,7 @@ def _changes(found: Iterable[db.Row]) -> list[Change]:
     return [Change(row[0], row[1], row[2], SeatStatus(row[3]), 0.0) for row in found]
 
 
-_SET_STATUS = "UPDATE bookings SET status = %(to)s WHERE id = %(booking_id)s"
+_SET_STATUS = "UPDATE bookings SET status = %(to)s::booking_status WHERE id = %(booking_id)s"
 
 
 def set_status(connection: db.Connection, booking: Booking, *, to: BookingStatus) -> Booking:

@@ -20,8 +20,8 @@ routes = Routes()
 _WAITING = "Платёж ещё не подтверждён шлюзом, мы сообщим о результате"
 _SENTENCES = {
     PaymentStatus.COMPLETED: "Оплата прошла, места проданы",
-    PaymentStatus.FAILED: "Оплата не прошла, бронь отменена",
-    PaymentStatus.REFUND_DUE: "Деньги пришли, но мест уже нет: мы вернём всю сумму",
+    PaymentStatus.FAILED: "Оплата не прошла, деньги не списаны",
+    PaymentStatus.REFUND_DUE: "Заказ не действует, деньги за него мы вернём",
 }
 
 
@@ -125,13 +125,13 @@ def payment_notification(call: Call) -> Reply:
 def _hint(call: Call) -> Reply:
     try:
         status = service.settle(call.input.order_id)
-    except errors.Unavailable:
+    except (errors.Unavailable, errors.Busy):
         status = PaymentStatus.OPEN  # A worker asks again.
     sentence = _SENTENCES.get(status, _WAITING)
     if "text/html" not in call.environ.get("HTTP_ACCEPT", ""):
         return message_reply(sentence)
     page = f"""<!doctype html><html lang="ru"><meta charset="utf-8"><title>Билеттер</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<body style="font: 18px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto">
+<body style="font: 18px/1.5 system-ui, sans-serif; max-width: min(34rem, 90vw); margin: 15vh auto">
 <h1>Билеттер</h1><p>{html.escape(sentence)}.</p><p>Заказ {call.input.order_id}</p></body></html>"""
     return Reply(200, page.encode(), "text/html; charset=utf-8")

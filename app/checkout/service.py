@@ -14,7 +14,7 @@ from app.bookings.models import Booking, BookingStatus
 from app.kernel import db, errors
 from app.kernel.auth import Principal
 from app.payments import service as payments
-from app.payments.models import Decision, Payment, PaymentStatus
+from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
 from app.seats import service as seats
 from app.seats.models import Change
 
@@ -37,6 +37,8 @@ def start_payment(user: Principal, booking_id: int) -> str:
             is_new = payment is None
             if payment is None:
                 payment, minutes, title = _open_attempt(connection, booking)
+            elif booking.has_run_out:
+                raise errors.Conflict("Время брони истекло.", code="booking_expired")
         if payment.form_url:
             return payment.form_url
         try:
@@ -44,13 +46,11 @@ def start_payment(user: Principal, booking_id: int) -> str:
                 return payments.register(
                     payment, description=f"Билеты: {title}"[:140], email="", minutes=minutes
                 )
-            # An earlier try was cut off before the gateway's answer was stored.
-            if url := payments.recover(payment):
+            if url := payments.await_registration(payment):
                 return url
-        except payments.Refused as error:
-            _withdraw(payment)
-            raise payments.unavailable(error) from None
-        except payments.OutcomeUnknown as error:
+        except (payments.Refused, payments.OutcomeUnknown) as error:
+            if is_new:  # Nobody has seen the form, so nobody will pay there.
+                _withdraw(payment)
             raise payments.unavailable(error) from None
         _withdraw(payment)
     raise errors.Unavailable
@@ -101,34 +101,39 @@ def settle(order_id: int) -> PaymentStatus:
             and seen is not None
             and payment.status is not PaymentStatus.VOIDED
         ):
-            payments.capture(payment._replace(gateway_id=seen.gateway_id))
+            payments.capture(payment, seen)
     except payments.OutcomeUnknown as error:
         raise payments.unavailable(error) from None
     except payments.Refused as error:
         # Asked again later; a hold that ends meanwhile turns late money into a refund.
         raise payments.unavailable(error) from None
-    if decision is Decision.OPEN:
+    if decision is Decision.OPEN or seen is None:
         return payment.status
     if decision is Decision.FAILED:
         return _fail(payment)
     if decision is Decision.MISMATCH:
         log.error("paid amount differs", extra={"order_id": order_id, "seen": str(seen)})
-    return _take_money(payment, is_right=decision is Decision.PAID)
+    return _take_money(payment, seen, is_right=decision is Decision.PAID)
 
 
-def _take_money(payment: Payment, *, is_right: bool) -> PaymentStatus:
+def _take_money(payment: Payment, seen: GatewayPayment, *, is_right: bool) -> PaymentStatus:
+    sold: list[Change] = []
+    freed: list[Change] = []
     with db.transaction() as connection:
         booking = bookings.lock_any(connection, payment.booking_id)
         current = payments.lock(connection, payment.order_id)
         if payments.is_decided(current):
             return current.status  # Another hint of the same payment was faster.
-        is_wanted = is_right and current.status is not PaymentStatus.VOIDED
-        sold = bookings.sell(connection, booking, payment.line_ids) if booking and is_wanted else []
+        is_wanted = current.status is not PaymentStatus.VOIDED
+        if booking and is_wanted and is_right:
+            sold = bookings.sell(connection, booking, payment.line_ids)
         if sold:
             payments.complete(connection, current)
         else:
-            payments.owe_refund(connection, current)
-    seats.show_changes(sold)
+            payments.owe_refund(connection, current, seen)
+            if booking and is_wanted:
+                freed = _give_up(connection, booking)
+    seats.show_changes(sold or freed)
     return PaymentStatus.COMPLETED if sold else PaymentStatus.REFUND_DUE
 
 
@@ -141,13 +146,21 @@ def _fail(payment: Payment) -> PaymentStatus:
             return current.status
         is_wanted = current.status is not PaymentStatus.VOIDED
         payments.fail(connection, current)
-        if booking and is_wanted and booking.status is BookingStatus.PAYMENT_INITIATED:
-            if bookings.event_terms(connection, booking.event_id).retry_failed_payment:
-                bookings.reopen(connection, booking)
-            else:
-                _, freed = bookings.cancel(connection, booking)
+        if booking and is_wanted:
+            freed = _give_up(connection, booking)
     seats.show_changes(freed)
     return PaymentStatus.FAILED
+
+
+def _give_up(connection: db.Connection, booking: Booking) -> list[Change]:
+    """End a booking whose payment sold nothing, or reopen it where its event wants that."""
+    if booking.status is not BookingStatus.PAYMENT_INITIATED:
+        return []
+    if bookings.event_terms(connection, booking.event_id).retry_failed_payment:
+        bookings.reopen(connection, booking)
+        return []
+    _, freed = bookings.cancel(connection, booking)
+    return freed
 
 
 def cancel_booking(user: Principal, booking_id: int) -> None:
@@ -180,6 +193,6 @@ def settle_due() -> int:
     for order_id in due:
         try:
             settle(order_id)
-        except errors.Unavailable:
-            continue  # Its next turn is stored already.
+        except errors.Problem as problem:  # The others go on; its next turn is stored already.
+            log.info("payment has to wait", extra={"order_id": order_id, "error": problem.code})
     return len(due)

@@ -15,6 +15,7 @@ _INSERT = """
                           check_due_at)
     VALUES (%(order_id)s, %(booking_id)s, %(user_id)s, %(event_id)s, %(amount_minor)s,
             %(currency)s, %(line_ids)s, clock_timestamp() + %(check_after)s * interval '1 second')
+    ON CONFLICT (order_id) DO NOTHING
     RETURNING created_at
 """
 _BY_ORDER = f"SELECT {_COLUMNS} FROM payments WHERE order_id = %(order_id)s"  # noqa: S608 - a constant
@@ -50,8 +51,11 @@ def insert(
     currency: str,
     line_ids: list[int],
     check_after: float,
-) -> Payment:
-    """Store an attempt with everything that is frozen in it, before the gateway hears of it."""
+) -> Payment | None:
+    """Store an attempt with everything that is frozen in it, before the gateway hears of it.
+
+    None: the order id is taken.
+    """
     row = connection.execute(
         _INSERT,
         {
@@ -66,7 +70,7 @@ def insert(
         },
     ).fetchone()
     if row is None:
-        raise LookupError("An INSERT with RETURNING always has a row.")
+        return None
     return Payment(
         order_id, booking_id, user_id, event_id, amount_minor, currency, line_ids,
         PaymentStatus.INITIATED, None, None, row[0],
@@ -146,8 +150,10 @@ def check_now(gateway_id: str) -> None:
 # The date moves before the question is asked, so a worker that dies leaves the next one a turn.
 _TAKE_DUE = """
     UPDATE payments
-    SET check_due_at = clock_timestamp() + greatest(
-        %(again)s * interval '1 second', (clock_timestamp() - created_at) / 4)
+    SET check_due_at = clock_timestamp() + CASE status
+        WHEN 'VOIDED' THEN greatest(%(again)s * interval '1 second',
+                                    (clock_timestamp() - created_at) / 4)
+        ELSE %(again)s * interval '1 second' END
     WHERE order_id IN (
         SELECT order_id FROM payments WHERE check_due_at <= clock_timestamp()
         ORDER BY check_due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
@@ -156,7 +162,10 @@ _TAKE_DUE = """
 
 
 def take_due(limit: int, again: float) -> Sequence[int]:
-    """The orders to check now; again after `again` seconds, old ones more rarely."""
+    """The orders to check now; again after `again` seconds, voided ones more rarely.
+
+    What a buyer may still pay is asked about to its last minute: no webhook has to come.
+    """
     return [row[0] for row in db.rows(_TAKE_DUE, {"limit": limit, "again": again})]
 
 

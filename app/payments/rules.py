@@ -65,7 +65,7 @@ def needs_capture(seen: GatewayPayment) -> bool:
 
 
 def new_order_id(now: datetime) -> int:
-    """An order id that another draw hardly ever gives: a decimal int64; the table has the last word.
+    """A decimal int64 that hardly ever comes twice; that it never does is the table's last word.
 
     The time in milliseconds fills the upper 42 bits, chance the lower 21; so neither a reset nor
     a database made anew can come back to one that the gateway has seen.

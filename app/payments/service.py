@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+
+import gevent
 
 from app.kernel import audit, errors, metrics, outbox
 from app.kernel.config import settings
@@ -14,7 +18,8 @@ from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
 OutcomeUnknown = gateway.OutcomeUnknown
 Refused = gateway.Refused
 unavailable = gateway.unavailable
-capture = gateway.capture
+
+_LOOK_SECONDS = 0.05
 
 
 def open_attempt(
@@ -27,18 +32,22 @@ def open_attempt(
     currency: str,
     line_ids: list[int],
 ) -> Payment:
-    """Store a new attempt under an order id of its own."""
-    payment = queries.insert(
-        db,
-        order_id=rules.new_order_id(datetime.now(UTC)),
-        booking_id=booking_id,
-        user_id=user_id,
-        event_id=event_id,
-        amount_minor=amount_minor,
-        currency=currency,
-        line_ids=line_ids,
-        check_after=settings().payment_poll_seconds,
-    )
+    """Store a new attempt under an order id of its own. Raises Conflict."""
+    if amount_minor < rules.MIN_AMOUNT:
+        raise errors.Conflict("Такую сумму шлюз не принимает.", code="amount_too_small")
+    payment = None
+    while payment is None:
+        payment = queries.insert(
+            db,
+            order_id=rules.new_order_id(datetime.now(UTC)),
+            booking_id=booking_id,
+            user_id=user_id,
+            event_id=event_id,
+            amount_minor=amount_minor,
+            currency=currency,
+            line_ids=line_ids,
+            check_after=settings().payment_poll_seconds,
+        )
     _recorded(db, payment, "payment.initiated", None, PaymentStatus.INITIATED)
     return payment
 
@@ -74,6 +83,24 @@ def recover(payment: Payment) -> str | None:
     return url
 
 
+def await_registration(payment: Payment) -> str | None:
+    """The form's address of an attempt that another request is registering, or was when it died.
+
+    None when the attempt is withdrawn or the gateway has not heard of it though there was time.
+    Raises Refused, OutcomeUnknown.
+    """
+    # A registration is two calls at most, each with its deadline.
+    give_up_at = time.monotonic() + 2 * settings().payment_deadline
+    if url := recover(payment):
+        return url
+    while time.monotonic() < give_up_at:
+        gevent.sleep(_LOOK_SECONDS)
+        current = find(payment.order_id)
+        if current.status is not PaymentStatus.INITIATED:
+            return current.form_url if current.status is PaymentStatus.OPEN else None
+    return recover(payment)
+
+
 def find(order_id: int) -> Payment:
     """The attempt with this order id. Raises NotFound."""
     payment = queries.find(order_id)
@@ -92,6 +119,21 @@ def ask_gateway(payment: Payment) -> tuple[Decision, GatewayPayment | None]:
             payment.order_id, seen.gateway_id, gateway.form_url(seen.gateway_id)
         )
     return rules.decide(payment, seen), seen
+
+
+def capture(payment: Payment, seen: GatewayPayment) -> None:
+    """Take the authorised money, if nobody has yet. Raises Refused, OutcomeUnknown."""
+    if not rules.needs_capture(seen):
+        return
+    try:
+        gateway.capture(payment._replace(gateway_id=seen.gateway_id))
+    except Refused:
+        # Another hint of the same payment may have been faster; it is not to be taken twice.
+        again = gateway.check(payment)
+        if again is None or rules.decide(payment, again) is not Decision.PAID:
+            raise
+        if rules.needs_capture(again):
+            raise
 
 
 def is_decided(payment: Payment) -> bool:
@@ -136,10 +178,11 @@ def fail(db: Connection, payment: Payment) -> None:
     _decide(db, payment, PaymentStatus.FAILED, "payment.failed")
 
 
-def owe_refund(db: Connection, payment: Payment) -> None:
-    """Money came for which there are no seats: all of it is owed back."""
+def owe_refund(db: Connection, payment: Payment, seen: GatewayPayment) -> None:
+    """Money came for which there are no seats: all that came, whatever was asked for, is owed."""
     _decide(db, payment, PaymentStatus.REFUND_DUE, "refund.due")
-    queries.enter(db, "REFUND_DUE", payment, line_id=None, amount_minor=payment.amount_minor)
+    came = payment._replace(currency=seen.currency)
+    queries.enter(db, "REFUND_DUE", came, line_id=None, amount_minor=math.ceil(seen.amount_minor))
 
 
 def owe_lines(db: Connection, booking_id: int, percent: int, prices: dict[int, int]) -> None:

@@ -8,14 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-ROOT = Path(__file__).parents[2]
+from tests.integration.gateway import ROOT, free_port, until
+
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _RECEIVE = 65536
@@ -45,7 +45,7 @@ class Wire:
         self.sock = sock
         self._received = b""
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -141,21 +141,12 @@ def request(
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + (body or b"")
 
 
-def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Wait for a condition and return what it said."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-    return found
-
-
 @contextmanager
 def gunicorn(
     environment: dict[str, str], directory: Path, *, workers: int = 2, **settings: str
 ) -> Iterator[Service]:
     """Run the service as it runs in production, against the database of the tests."""
-    port = _free_port()
+    port = free_port()
     metrics = directory / "metrics"
     metrics.mkdir()
     log_path = directory / "log"
@@ -199,10 +190,3 @@ def _is_up(service: Service, workers: int) -> bool:
         return booted >= workers and service.get("/health/live").status == 200
     except OSError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
