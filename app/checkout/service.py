@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 
+from gevent.pool import Pool
+
 from app.bookings import service as bookings
 from app.bookings.models import Booking, BookingStatus
 from app.kernel import db, errors
@@ -21,7 +23,7 @@ from app.seats.models import Change
 log = logging.getLogger(__name__)
 
 _OVER = (BookingStatus.CANCELLED, BookingStatus.EXPIRED)
-_CHECKS_AT_ONCE = 50
+_CHECKS_AT_ONCE = 10
 
 
 def start_payment(user: Principal, booking_id: int) -> str:
@@ -102,9 +104,7 @@ def settle(order_id: int) -> PaymentStatus:
             and payment.status is not PaymentStatus.VOIDED
         ):
             payments.capture(payment, seen)
-    except payments.OutcomeUnknown as error:
-        raise payments.unavailable(error) from None
-    except payments.Refused as error:
+    except (payments.Refused, payments.OutcomeUnknown) as error:
         # Asked again later; a hold that ends meanwhile turns late money into a refund.
         raise payments.unavailable(error) from None
     if decision is Decision.OPEN or seen is None:
@@ -190,9 +190,12 @@ def cancel_booking(user: Principal, booking_id: int) -> None:
 def settle_due() -> int:
     """Look at the undecided payments whose turn it is; returns how many there were."""
     due = payments.take_due(_CHECKS_AT_ONCE)
-    for order_id in due:
-        try:
-            settle(order_id)
-        except errors.Problem as problem:  # The others go on; its next turn is stored already.
-            log.info("payment has to wait", extra={"order_id": order_id, "error": problem.code})
+    Pool(_CHECKS_AT_ONCE).map(_settle_or_wait, due)
     return len(due)
+
+
+def _settle_or_wait(order_id: int) -> None:
+    try:
+        settle(order_id)
+    except errors.Problem as problem:  # Its next turn is stored already.
+        log.info("payment has to wait", extra={"order_id": order_id, "error": problem.code})

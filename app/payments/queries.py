@@ -20,9 +20,6 @@ _INSERT = """
 """
 _BY_ORDER = f"SELECT {_COLUMNS} FROM payments WHERE order_id = %(order_id)s"  # noqa: S608 - a constant
 _LOCK = _BY_ORDER + " FOR NO KEY UPDATE"
-_BY_GATEWAY = f"""
-    SELECT {_COLUMNS} FROM payments WHERE gateway_id = %(gateway_id)s
-"""  # noqa: S608 - built of a constant only
 _LIVE = f"""
     SELECT {_COLUMNS} FROM payments
     WHERE booking_id = %(booking_id)s AND status IN ('INITIATED', 'OPEN') FOR NO KEY UPDATE
@@ -80,11 +77,6 @@ def insert(
 def find(order_id: int) -> Payment | None:
     """The attempt with this order id."""
     return _payment(db.one(_BY_ORDER, {"order_id": order_id}))
-
-
-def find_by_gateway_id(gateway_id: str) -> Payment | None:
-    """The attempt that the gateway knows under this id."""
-    return _payment(db.one(_BY_GATEWAY, {"gateway_id": gateway_id}))
 
 
 def lock(connection: db.Connection, order_id: int) -> Payment | None:

@@ -1,4 +1,4 @@
-"""`make run` as a newcomer uses it: starts, ends, and says in one sentence why it does not start."""
+"""`make run` as a newcomer uses it: it starts, ends, and says in one sentence why it does not."""
 
 from __future__ import annotations
 
