@@ -12,7 +12,7 @@ DURATION ?= 60s
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run test check load bench lock clean
+.PHONY: help run test browser check load bench lock clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ run: $(VENV)/.local  ## Start everything on this machine: make run [PORT=8081] [
 
 test: $(VENV)/.test  ## Run all tests on a real PostgreSQL: make test [ARGS="-k seats"].
 	@$(bin)/python -m pytest $(ARGS)
+
+browser: $(VENV)/.test  ## Click through a payment in a real Chromium; as root it installs Debian's package.
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] \
+	    || { echo "make browser needs chromium: install it, or run this as root on Debian."; exit 1; }; \
+	    echo "Installing chromium ..."; apt-get -qq update && apt-get -qq install --yes chromium >/dev/null; }
+	@$(bin)/python -m pytest tests/browser
 
 check: $(VENV)/.test  ## Run the static checks: ruff and mypy.
 	@$(bin)/ruff check .

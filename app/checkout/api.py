@@ -100,6 +100,7 @@ def payment_fail(call: Call) -> Reply:
     "POST",
     "/api/payments/notifications",
     access=Access.PUBLIC,
+    body=Notification,
     raw_body=True,
     answers={200: ("Уведомление принято, решает ответ шлюза", Message)},
 )

@@ -18,7 +18,7 @@ from app.kernel import errors
 from app.kernel.cache import TimedCache
 from app.kernel.config import settings
 
-_MAX_HEADER = 1024
+_MAX_HEADER = 8192
 
 
 @dataclass(frozen=True, slots=True)

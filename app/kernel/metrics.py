@@ -10,7 +10,6 @@ from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     generate_latest,
     multiprocess,
@@ -37,11 +36,6 @@ LISTING_REFRESHES = Counter(
 )
 GATEWAY_CALLS = Counter(
     "biletter_gateway_calls_total", "Calls of the payment gateway.", ["call", "outcome"]
-)
-POOL_IN_USE = Gauge(
-    "biletter_database_connections_in_use",
-    "Connections lent out.",
-    multiprocess_mode="livesum",
 )
 
 

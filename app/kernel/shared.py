@@ -43,6 +43,11 @@ def start_draining() -> None:
     _memory[_DRAINING] = 1
 
 
+def stop_draining() -> None:
+    """Take that back: a worker ended on its own, and another one follows."""
+    _memory[_DRAINING] = 0
+
+
 def is_draining() -> bool:
     return _memory[_DRAINING] == 1
 

@@ -140,7 +140,7 @@ def _prepare_database(url: str) -> None:
         if connection.info.server_version < 160000:  # noqa: PLR2004 - see migration 0001
             raise CannotStart("DATABASE_URL names a PostgreSQL older than 16.")
         runner.upgrade(url)
-        if not seed.is_seeded(connection):
+        if seed.is_empty(connection):
             print("Filling the empty database ...")
             with connection.transaction():
                 seed.seed(connection, datetime.now(UTC))

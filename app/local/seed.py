@@ -62,9 +62,11 @@ _CITIES = ("Алматы", "Астана", "Шымкент", "Караганда
 _DOMAINS = ("cool.ti", "grab.coffee", "event.me", "concert.fun", "live.now")
 
 
-def is_seeded(connection: psycopg.Connection[Any]) -> bool:
-    """Whether the database has event 1 already."""
-    row = connection.execute("SELECT EXISTS (SELECT FROM events WHERE id = 1)").fetchone()
+def is_empty(connection: psycopg.Connection[Any]) -> bool:
+    """Whether nobody has put an account or an event into the database."""
+    row = connection.execute(
+        "SELECT NOT EXISTS (SELECT FROM events) AND NOT EXISTS (SELECT FROM users)"
+    ).fetchone()
     return bool(row and row[0])
 
 

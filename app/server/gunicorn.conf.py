@@ -35,6 +35,7 @@ def on_reload(server):  # type: ignore[no-untyped-def] # noqa: ARG001 - gunicorn
 def pre_fork(server, worker):  # type: ignore[no-untyped-def]
     taken = {other.shared_slot for other in server.WORKERS.values()}
     worker.shared_slot = next(slot for slot in range(shared.SLOTS) if slot not in taken)
+    shared.stop_draining()  # A master that starts a worker is not about to stop.
 
 
 def post_fork(server, worker):  # type: ignore[no-untyped-def] # noqa: ARG001 - gunicorn's hook

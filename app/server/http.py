@@ -97,6 +97,8 @@ class Connection:
 
     def serve(self) -> None:
         """Answer requests until either side has had enough."""
+        # Reading has shorter deadlines of its own; this one is for a client that does not read.
+        self._sock.settimeout(self._server.keepalive + _READ_SECONDS)
         try:
             while not self._sock.closed and self._read():
                 while self._ready:

@@ -24,6 +24,8 @@ def obstacles() -> dict[str, str]:
         return {"process": "draining"}
     try:
         row = db.one(_REVISION)
+    except errors.Busy:
+        return {}  # A rush must not take hosts out one after the other.
     except Exception as error:  # noqa: BLE001 - whatever it is, it is why we are not ready
         return {"database": error.__class__.__name__}
     if row is None or row[0] != runner.head():

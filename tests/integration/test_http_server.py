@@ -356,6 +356,16 @@ def test_a_client_that_drips_gains_no_time(wire: Wire, monkeypatch: pytest.Monke
     dripping.kill()
 
 
+@pytest.mark.parametrize("size", [100_000, 2_000_000])
+def test_a_client_may_end_sending_what_was_refused_long_before(
+    wire: Wire, desk: Desk, size: int
+) -> None:
+    # The buffers of a socket pair are small: sending fails when the other end is closed early.
+    wire.send(request("POST", "/", headers={"Content-Length": "2000000"}) + b"a" * size)
+    assert_problem(wire.answer(), 413)
+    assert desk.seen == []
+
+
 def test_an_idle_connection_is_closed_without_a_word(wire: Wire, desk: Desk) -> None:
     desk.keepalive = 0.05
     wire.send(b"GET /1 HTTP/1.1\r\n\r\n")

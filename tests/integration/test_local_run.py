@@ -14,6 +14,8 @@ import psutil
 import pytest
 import urllib3
 
+from tests.conftest import Caller
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -190,8 +192,9 @@ def test_a_data_dir_that_cannot_be_used_is_refused(run: Callable[..., Run], tmp_
 
 
 def test_a_server_of_ones_own_is_used_and_not_ended(
-    run: Callable[..., Run], database_url: str
+    run: Callable[..., Run], database_url: str, buyer: Caller
 ) -> None:
+    del buyer  # A database that has an account is not filled.
     first = run(DATABASE_URL=database_url)
     first.wait_until_running()
     assert not any("postgres" in process.name() for process in first.family())

@@ -5,10 +5,10 @@ Revises:
 
 What is dear to add later is here from the start, see "The data model" in ARCHITECTURE.md. Money is
 in minor units (tiyn, 1/100 tenge) beside its currency. Hot tables carry no foreign keys to rows
-that everybody books (an event, a user): each check would lock that one row for every buyer. What they would
-guard, the hot statements read themselves. And checks on hot tables are few and short: PostgreSQL
-parses the text of each anew for every statement (a quarter of the cost of a hold, before). There
-the types of columns say what a check would.
+that everybody books (an event, a user): each check would lock that one row for every buyer. What
+they would guard, the hot statements read themselves. And checks on hot tables are few and short:
+PostgreSQL parses the text of each anew for every statement (a quarter of the cost of a hold,
+before). There the types of columns say what a check would.
 """
 
 from alembic import op
