@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import errors as pg
 
@@ -61,54 +61,40 @@ def create(user_id: int, event_id: int) -> int:
 
 # One value comes back, not a thousand rows: the database writes the JSON. Bookings and lines are
 # two ranges of an index laid together, not joined: no estimate can turn that into a product.
-_LIST = """
-    SELECT coalesce('[' || string_agg('{"id":' || id || ',"event_id":' || event_id
-               || ',"seats":[' || coalesce(seats, '') || ']}', ',' ORDER BY id) || ']', '[]')
+_LIST: LiteralString = """
+    SELECT coalesce('[' || string_agg('{{"id":' || id || ',"event_id":' || event_id
+               || ',"seats":[' || coalesce(seats, '') || ']}}', ',' ORDER BY id) || ']', '[]')
     FROM (
-        SELECT id, event_id, string_agg('{"id":' || seat_id || '}', ',') AS seats
+        SELECT id, event_id, string_agg('{{"id":' || seat_id || '}}', ',') AS seats
         FROM (
             SELECT id, event_id, NULL::bigint AS seat_id
-            FROM bookings
-            WHERE user_id = %(user_id)s
-              AND (status IN ('CREATED', 'PAYMENT_INITIATED') AND expires_at > clock_timestamp()
-                   OR status = 'CONFIRMED')
+            FROM bookings WHERE user_id = %(user_id)s AND {bookings}
             UNION ALL
             SELECT booking_id, event_id, seat_id
             FROM booking_lines
-            WHERE user_id = %(user_id)s AND status IN ('HELD', 'SOLD') AND seat_id IS NOT NULL
+            WHERE user_id = %(user_id)s AND {lines} AND seat_id IS NOT NULL
         ) AS part
         GROUP BY id, event_id
         HAVING bool_or(seat_id IS NULL)
     ) AS booking
 """
-
+_LIST_ALIVE: LiteralString = _LIST.format(
+    bookings="(status IN ('CREATED', 'PAYMENT_INITIATED') AND expires_at > clock_timestamp()"
+    " OR status = 'CONFIRMED')",
+    lines="status IN ('HELD', 'SOLD')",
+)
 # What has ended keeps the seats that it had, for whoever wants to look back.
-_LIST_WITH_STATUS = """
-    SELECT coalesce('[' || string_agg('{"id":' || id || ',"event_id":' || event_id
-               || ',"seats":[' || coalesce(seats, '') || ']}', ',' ORDER BY id) || ']', '[]')
-    FROM (
-        SELECT id, event_id, string_agg('{"id":' || seat_id || '}', ',') AS seats
-        FROM (
-            SELECT id, event_id, NULL::bigint AS seat_id
-            FROM bookings
-            WHERE user_id = %(user_id)s
-              AND CASE WHEN status IN ('CREATED', 'PAYMENT_INITIATED')
-                            AND expires_at <= clock_timestamp()
-                       THEN 'EXPIRED' ELSE status END = %(status)s::booking_status
-            UNION ALL
-            SELECT booking_id, event_id, seat_id
-            FROM booking_lines
-            WHERE user_id = %(user_id)s AND status <> 'RELEASED' AND seat_id IS NOT NULL
-        ) AS part
-        GROUP BY id, event_id
-        HAVING bool_or(seat_id IS NULL)
-    ) AS booking
-"""
+_LIST_WITH_STATUS: LiteralString = _LIST.format(
+    bookings="CASE WHEN status IN ('CREATED', 'PAYMENT_INITIATED')"
+    " AND expires_at <= clock_timestamp() THEN 'EXPIRED' ELSE status END"
+    " = %(status)s::booking_status",
+    lines="status <> 'RELEASED'",
+)
 
 
 def list_alive(user_id: int) -> bytes:
     """The user's bookings that are alive, as the JSON of the contract."""
-    row = db.one(_LIST, {"user_id": user_id})
+    row = db.one(_LIST_ALIVE, {"user_id": user_id})
     return str(row[0]).encode() if row else b"[]"
 
 

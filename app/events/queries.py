@@ -10,7 +10,9 @@ from app.kernel import db
 
 _CATALOGUE = "status IN ('PUBLISHED', 'RESCHEDULED', 'CANCELLED', 'COMPLETED', 'REVIEWED')"
 _TEXT = "search @@ websearch_to_tsquery('russian', translate(lower(%(text)s), 'ё', 'е'))"
-_DAY = "starts_at >= %(day)s::date AND starts_at < %(day)s::date + 1"
+# The day is the one on the wall of the venue; the range around it is what the index can use.
+_DAY = """starts_at >= %(day)s::date - 1 AND starts_at < %(day)s::date + 2
+    AND (starts_at AT TIME ZONE time_zone)::date = %(day)s::date"""
 _ARCHIVED_DAY = "date_start = %(day)s::date"
 
 
