@@ -19,7 +19,8 @@ import app.system.api
 from app.kernel import errors
 from app.kernel.auth import BasicAuthentication
 from app.kernel.config import settings
-from app.kernel.http import Endpoint, Front, problem_reply
+from app.kernel.front import Front
+from app.kernel.http import Endpoint, problem_reply
 from app.people import service as people
 from app.system import openapi
 

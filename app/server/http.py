@@ -22,7 +22,8 @@ import gevent
 import httptools
 
 from app.kernel import errors
-from app.kernel.http import given_request_id, problem_reply
+from app.kernel.front import given_request_id
+from app.kernel.http import problem_reply
 
 log = logging.getLogger(__name__)
 
