@@ -98,8 +98,6 @@ class Connection:
 
     def serve(self) -> None:
         """Answer requests until either side has had enough."""
-        # Reading has shorter deadlines of its own; this one is for a client that does not read.
-        self._sock.settimeout(self._server.keepalive + _READ_SECONDS)
         try:
             while not self._sock.closed and self._read():
                 while self._ready:
@@ -131,11 +129,14 @@ class Connection:
             timeout = self._server.keepalive if self.is_idle else _READ_SECONDS
             if deadline is not None:
                 timeout = deadline - time.monotonic()
-            received: bytes | None = None
-            with gevent.Timeout(max(timeout, 0.001), False):
+            # It stays in force for the answer: a client that does not read it is given up too.
+            self._sock.settimeout(max(timeout, 0.001))
+            try:
                 received = self._sock.recv(_RECEIVE)
-            if received is None and not self.is_idle:
-                self._refuse(errors.RequestTimeout())
+            except TimeoutError:
+                if not self.is_idle:
+                    self._refuse(errors.RequestTimeout())
+                return False
             if not received:
                 return False
             self.is_idle = False
@@ -305,7 +306,10 @@ class Connection:
         lines.append(f"Date: {_date()}\r\n\r\n")
         if request.environ["REQUEST_METHOD"] == "HEAD" or code in ("204", "304"):
             body = b""
-        self._sock.sendall("".join(lines).encode("latin-1") + body)
+        answer = "".join(lines).encode("latin-1") + body
+        sent = self._sock.send(answer)  # Nearly always all of it; sendall asks the kernel first.
+        if sent < len(answer):
+            self._sock.sendall(answer[sent:])
         return stays
 
 

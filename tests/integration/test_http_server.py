@@ -592,3 +592,21 @@ def test_a_stopping_host_is_not_ready_but_goes_on_serving_for_the_time_of_the_dr
         assert service.log_lines()
     for line in service.log_lines():
         json.loads(line)
+
+
+def test_a_client_that_does_not_read_its_answer_is_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer_at_length(_environ: object, start_response: Callable[..., object]) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"x" * 20_000_000]
+
+    monkeypatch.setattr(desk, "application", answer_at_length)
+    monkeypatch.setattr(desk, "keepalive", 0.2)
+    ours, theirs = socket.socketpair()
+    serving = gevent.spawn(http.Connection(desk, theirs, ("192.0.2.1", 1)).serve)
+    with ours:
+        ours.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        serving.join(5)
+        assert serving.successful()
+        assert theirs.closed
