@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -13,6 +14,16 @@ from alembic.script import ScriptDirectory
 def upgrade(database_url: str) -> None:
     """Run all missing migrations; a second process that tries the same waits for the first."""
     command.upgrade(_config(database_url), "head")
+    with psycopg.connect(database_url, application_name="biletter-migrate") as connection:
+        connection.execute(_FORGET_OTHER_CLUSTER)
+
+
+# Rows restored from a dump carry the transaction ids of the cluster they come from. Ids that are
+# still to come here would make them look freshly changed to every listing, for ever.
+_FORGET_OTHER_CLUSTER = """
+    UPDATE seats SET changed_in = 0
+    WHERE changed_in >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+"""
 
 
 @functools.cache
