@@ -17,6 +17,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
+from gevent.lock import Semaphore
 
 from app.kernel.money import decimal_string
 from app.seats import queries, rules
@@ -116,6 +117,7 @@ class Board:
         self._ends: list[tuple[float, int]] = []
         self._json: list[tuple[bytes, bytes]] = []
         self._numbers = iter(range(0))
+        self._leasing = Semaphore()
         self._stride = 1
         self._map: bytes | None = None
 
@@ -174,16 +176,19 @@ class Board:
     def draw(self) -> int:
         """A number that puts the next buyer in front of a free seat nobody was just shown."""
         free, count = self.by_status[SeatStatus.FREE], len(self.places)
-        if free.count <= count * _TAIL_SHARE:
-            return random.randrange(1 << 32)  # noqa: S311 - spreads buyers, keeps no secret
-        for _ in range(2):
-            for number in self._numbers:
+        while free.count > count * _TAIL_SHARE:
+            numbers = self._numbers
+            for number in numbers:
                 if free.members[rules.draw(number, count, self._stride)]:
                     return number
-            size = rules.lease_size(free.count, count)
-            first = queries.lease_draws(self.event_id, size)
-            self._numbers = iter(range(first, first + size))
-        return next(self._numbers, 0)
+            with self._leasing:
+                # One lease serves all who wait: a crowd that takes one each runs through the
+                # whole round at once, and everybody stands where somebody stood before.
+                if self._numbers is numbers:
+                    size = rules.lease_size(free.count, count)
+                    first = queries.lease_draws(self.event_id, size)
+                    self._numbers = iter(range(first, first + size))
+        return random.randrange(1 << 32)  # noqa: S311 - spreads buyers, keeps no secret
 
     def start(self, number: int, span: Range) -> int:
         """Where in `span` the buyer with this number starts."""

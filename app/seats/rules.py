@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import gcd
 
 _GOLDEN = 0.6180339887498949
+_LONGEST_LEASE, _SHORTEST_LEASE, _LEASES_PER_ROUND = 256, 8, 32
 
 
 def stride(count: int) -> int:
@@ -24,6 +25,12 @@ def draw(number: int, count: int, step: int) -> int:
     return number * step % count
 
 
-def lease_size(free: int, count: int, buyers: int = 256) -> int:
-    """How many numbers to reserve so that about `buyers` of them meet a free seat."""
+def lease_size(free: int, count: int) -> int:
+    """How many numbers to reserve: enough that some of them meet a free seat.
+
+    A worker uses them up while others lease the next ones, so they come out of order by as much
+    as one lease. When few seats are left that has to be little, or a seat is shown to a second
+    buyer while the first one still decides.
+    """
+    buyers = max(_SHORTEST_LEASE, min(_LONGEST_LEASE, free // _LEASES_PER_ROUND))
     return min(count, buyers * count // max(1, free) + 1)

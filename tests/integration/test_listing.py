@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import pytest
 
 from app.kernel import shared
@@ -88,6 +89,18 @@ def test_buyers_without_account_from_one_address_do_not_meet(
     event = new_event(seats=20_000, per_row=200)
     firsts = [first_seat(anybody, event) for _ in range(buyers)]
     assert len(set(firsts)) == buyers
+
+
+def test_a_crowd_that_looks_at_the_same_moment_does_not_meet(
+    anybody: Caller, new_event: Callable[..., Event], sql: Any
+) -> None:
+    event = new_event(seats=3000, per_row=100)
+    anybody.get("/api/seats", event_id=event.id, status="SOLD")
+    looking = [gevent.spawn(first_seat, anybody, event) for _ in range(1000)]
+    gevent.joinall(looking, raise_error=True)
+    assert len({greenlet.value for greenlet in looking}) == 1000
+    leased = sql.execute("SELECT next FROM listing_cursors WHERE event_id = %s", [event.id])
+    assert leased.fetchone()[0] < 3000, "the crowd ran through more than a round"
 
 
 @pytest.mark.parametrize("buyers", [10, 100])

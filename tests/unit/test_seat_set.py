@@ -43,5 +43,5 @@ def test_neighbours_in_time_are_far_apart_in_the_venue() -> None:
 
 def test_a_lease_is_long_enough_to_meet_free_seats_and_never_more_than_a_round() -> None:
     assert rules.lease_size(free=100_000, count=100_000) == 257
-    assert rules.lease_size(free=1_000, count=100_000) == 25_601
+    assert rules.lease_size(free=1_000, count=100_000) == 3_101
     assert rules.lease_size(free=0, count=100_000) == 100_000
