@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from app.analytics import queries
 from app.kernel.money import decimal_string
 from app.seats import service as seats
 
 
-class Sales(NamedTuple):
+class Sales(msgspec.Struct):
     """Seats by status, money and bookings of one event."""
 
+    event_id: int
     total_seats: int
     sold_seats: int
     reserved_seats: int
@@ -25,6 +26,7 @@ def sales(event_id: int) -> Sales:
     seen = seats.count_seats(event_id)
     revenue, bookings = queries.revenue_and_bookings(event_id)
     return Sales(
+        event_id=event_id,
         total_seats=seen.free + seen.reserved + seen.sold,
         sold_seats=seen.sold,
         reserved_seats=seen.reserved,

@@ -20,9 +20,6 @@ TRANSITIONS: Mapping[BookingStatus, frozenset[BookingStatus]] = {
     _S.EXPIRED: frozenset(),
 }
 
-ALIVE = (_S.CREATED, _S.PAYMENT_INITIATED, _S.CONFIRMED)
-UNPAID = (_S.CREATED, _S.PAYMENT_INITIATED)
-
 
 def advance(status: BookingStatus, *, to: BookingStatus) -> BookingStatus:
     """The new status. Raises Conflict when the step is not in the table."""

@@ -46,7 +46,7 @@ def start_payment(user: Principal, booking_id: int) -> str:
         try:
             if is_new:
                 return payments.register(
-                    payment, description=f"Билеты: {title}"[:140], email="", minutes=minutes
+                    payment, description=f"Билеты: {title}"[:140], minutes=minutes
                 )
             if url := payments.await_registration(payment):
                 return url

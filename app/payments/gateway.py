@@ -49,7 +49,7 @@ class _Deadline(BaseException):
     """The time for a call is over."""
 
 
-def register(payment: Payment, *, description: str, email: str, minutes: int) -> Registration:
+def register(payment: Payment, *, description: str, minutes: int) -> Registration:
     """Make the payment known to the gateway.
 
     Raises Refused when it certainly is not, OutcomeUnknown when it may be.
@@ -68,8 +68,6 @@ def register(payment: Payment, *, description: str, email: str, minutes: int) ->
             "orderId": order,
             "currency": payment.currency,
             "description": description,
-            # An empty address would be refused.
-            **({"email": email} if email else {}),
             "language": "ru",
             # As coded the gateway never calls these two: they are hints wherever they come from.
             "successURL": f"{returns}/success?orderId={order}",

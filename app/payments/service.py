@@ -52,15 +52,13 @@ def open_attempt(
     return payment
 
 
-def register(payment: Payment, *, description: str, email: str, minutes: int) -> str:
+def register(payment: Payment, *, description: str, minutes: int) -> str:
     """Register an attempt with the gateway and return the form's address.
 
     An answer that got lost is recovered by asking for the order. Raises Refused, OutcomeUnknown.
     """
     try:
-        registration = gateway.register(
-            payment, description=description, email=email, minutes=minutes
-        )
+        registration = gateway.register(payment, description=description, minutes=minutes)
     except OutcomeUnknown:
         url = recover(payment)
         if url is None:

@@ -170,16 +170,12 @@ def count_seats(event_id: int) -> Snapshot:
 
 def layout(event_id: int) -> tuple[str, bytes]:
     """The version and the JSON of the compact layout. Raises NotFound."""
-    document = _layout(event_id)
+    document = _boards.fresh(event_id).layout
     return document.layout, msgspec.json.encode(document)
 
 
 def seat_map(event_id: int) -> tuple[str, bytes]:
     """The version and the JSON of the status of every seat. Raises NotFound."""
-    layout_version = _layout(event_id).layout
-    document = boards.map_document(_boards.fresh(event_id), layout_version)
+    board = _boards.fresh(event_id)
+    document = boards.map_document(board, board.layout.layout)
     return document.version, msgspec.json.encode(document)
-
-
-def _layout(event_id: int) -> boards.LayoutDocument:
-    return _boards.fresh(event_id).layout
