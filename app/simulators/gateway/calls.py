@@ -8,12 +8,12 @@ from typing import ParamSpec, cast
 from flask import Response, current_app, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 
+from app.simulators.common.server import hang_up
 from app.simulators.gateway import rules
 from app.simulators.gateway.service import Gateway
 
 P = ParamSpec("P")
 
-HANG_UP = "gateway.hang_up"  # In the WSGI environment: cuts the connection of this request.
 _EXTENSION = "gateway"
 
 
@@ -68,7 +68,5 @@ def misbehaving(
 
 def _drop() -> Response:
     # A client inside the process has no connection to cut; it sees a proxy give up.
-    hang_up = request.environ.get(HANG_UP)
-    if hang_up is not None:
-        hang_up()
+    hang_up(request.environ)
     return refuse(502, "9998", "The answer was lost.")

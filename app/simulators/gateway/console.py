@@ -2,54 +2,22 @@
 
 from typing import Any
 
-import msgspec
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
+from app.simulators.common.console import create_console, flatten
 from app.simulators.gateway import rules
 from app.simulators.gateway.calls import current_gateway
-from app.simulators.gateway.knobs import CallKnobs, Knobs
+from app.simulators.gateway.knobs import CallKnobs
 from app.simulators.gateway.rules import IllegalStepError, Status
 from app.simulators.gateway.service import Gateway
 from app.simulators.gateway.store import Payment
 
-blueprint = Blueprint("console", __name__, url_prefix="/simulator")
+blueprint = create_console(
+    lambda: current_gateway().panel, lambda error: _page(current_gateway(), error=error)
+)
 
 _SHOWN_PAYMENTS = 200
-
-
-# GET -> 200 {status}.
-@blueprint.get("/health")
-def health() -> ResponseReturnValue:
-    """Tell that the simulator runs, even when it plays dead."""
-    return {"status": "ok"}
-
-
-# GET -> 200 all knobs.
-@blueprint.get("/knobs")
-def show_knobs() -> ResponseReturnValue:
-    """Show all knobs as they are now; counted faults count down."""
-    return _knobs()
-
-
-# POST, any part of the table -> 200 all knobs; 400 and nothing changed.
-@blueprint.post("/knobs")
-def turn_knobs() -> ResponseReturnValue:
-    """Turn some knobs and leave the others as they are."""
-    try:
-        change = msgspec.json.decode(request.get_data(), type=dict[str, Any])
-        current_gateway().panel.turn(change)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return {"error": str(error)}, 400
-    return _knobs()
-
-
-# DELETE -> 200 all knobs as they were at the start.
-@blueprint.delete("/knobs")
-def reset_knobs() -> ResponseReturnValue:
-    """Let the gateway behave again."""
-    current_gateway().panel.reset()
-    return _knobs()
 
 
 # GET -> 200 {payments: [...], totals: {...}}, sums in tiyn.
@@ -74,37 +42,6 @@ def reject(payment_id: str) -> ResponseReturnValue:
     return _pay(payment_id, to=Status.REJECTED)
 
 
-# GET -> 200 the page.
-@blueprint.get("")
-def page() -> ResponseReturnValue:
-    """Show payments, sums and knobs to an operator."""
-    return _page(current_gateway(), error=None)
-
-
-# POST, urlencoded, names like init.drop.times -> 303 to the page; 400 the page with the complaint.
-@blueprint.post("")
-def turn_knobs_by_hand() -> ResponseReturnValue:
-    """Turn the knobs of the operator's page."""
-    change: dict[str, Any] = {}
-    for name, value in request.form.items():
-        *tables, last = name.split(".")
-        table = change
-        for part in tables:
-            table = table.setdefault(part, {})
-        table[last] = value
-    gateway = current_gateway()
-    try:
-        gateway.panel.turn(change, strict=False)
-    except msgspec.ValidationError as error:
-        return _page(gateway, error=str(error)), 400
-    return redirect(url_for("console.page"), 303)
-
-
-def _knobs() -> dict[str, Any]:
-    knobs: dict[str, Any] = msgspec.to_builtins(current_gateway().panel.knobs)
-    return knobs
-
-
 def _pay(payment_id: str, *, to: Status) -> ResponseReturnValue:
     gateway = current_gateway()
     try:
@@ -118,32 +55,26 @@ def _pay(payment_id: str, *, to: Status) -> ResponseReturnValue:
 
 
 def _page(gateway: Gateway, *, error: str | None) -> str:
-    knobs = msgspec.structs.asdict(gateway.panel.knobs)
-    calls = {name: _flat(part) for name, part in knobs.items() if isinstance(part, CallKnobs)}
-    others = {name: _flat(knobs[name]) for name in ("cards", "webhooks")}
+    knobs = gateway.panel.show()
+    calls = {
+        name: flatten(table)
+        for name, table in knobs.items()
+        if isinstance(getattr(gateway.panel.knobs, name), CallKnobs)
+    }
+    others = {name: flatten(knobs[name]) for name in ("cards", "webhooks")}
     lines = [_line(payment) for payment in gateway.list_payments()]
     return render_template(
         "console.html",
         mode=gateway.mode,
         is_down=knobs["down"],
         calls=calls,
-        call_knobs=list(_flat(CallKnobs())),
+        call_knobs=next(iter(calls.values())),
         others=others,
         payments=gateway.list_latest(_SHOWN_PAYMENTS),
         count=len(lines),
         totals=_totals(lines),
         error=error,
     )
-
-
-def _flat(knobs: Knobs | msgspec.Struct, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in msgspec.structs.asdict(knobs).items():
-        if isinstance(value, msgspec.Struct):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def _line(payment: Payment) -> dict[str, Any]:

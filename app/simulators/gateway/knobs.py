@@ -1,24 +1,12 @@
-"""The knobs that make the simulator misbehave, and the dice behind them."""
+"""The knobs that make the simulator misbehave."""
 
-import random
-import threading
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Struct, field
 
+from app.simulators.common import knobs as common
+from app.simulators.common.knobs import Count, Fault, Seconds
 from app.simulators.gateway import rules
-
-Chance = Annotated[float, Meta(ge=0, le=1)]
-Count = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(ge=0, le=600)]
-
-
-class Fault(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Strikes the next so many times, and after that with a chance."""
-
-    times: Count = 0
-    chance: Chance = 0.0
 
 
 class CallKnobs(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -67,33 +55,11 @@ class Knobs(Struct, forbid_unknown_fields=True, kw_only=True):
     webhooks: WebhookKnobs = field(default_factory=WebhookKnobs)
 
 
-class Panel:
-    """Holds the knobs and the one source of chance of a simulator."""
+class Panel(common.Panel[Knobs]):
+    """Holds the gateway's knobs, and plays its bank."""
 
     def __init__(self, *, seed: int, knobs: Knobs | None = None) -> None:
-        self._initial = msgspec.to_builtins(knobs or Knobs())
-        self._lock = threading.Lock()
-        self._random = random.Random(seed)  # noqa: S311  Runs must repeat; nothing is secret.
-        self.knobs = knobs or Knobs()
-
-    def turn(self, change: dict[str, Any], *, strict: bool = True) -> None:
-        """Lay a partial table over the knobs; raise msgspec.ValidationError on a wrong one."""
-        with self._lock:
-            merged = _overlay(msgspec.to_builtins(self.knobs), change)
-            self.knobs = msgspec.convert(merged, Knobs, strict=strict)
-
-    def reset(self) -> None:
-        """Put every knob back to where it was at the start."""
-        with self._lock:
-            self.knobs = msgspec.convert(self._initial, Knobs)
-
-    def strikes(self, fault: Fault) -> bool:
-        """Throw the dice for a fault and use up one of its times."""
-        with self._lock:
-            if fault.times > 0:
-                fault.times -= 1
-                return True
-            return fault.chance > 0 and self._random.random() < fault.chance
+        super().__init__(seed=seed, knobs=knobs or Knobs())
 
     def approves(self, card_number: str) -> bool:
         """Decide on a card as the bank does."""
@@ -110,14 +76,3 @@ class Panel:
         cards = self.knobs.cards
         with self._lock:
             return self._random.uniform(cards.min_seconds, cards.max_seconds)
-
-
-def _overlay(table: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    result = dict(table)
-    for name, value in change.items():
-        old = result.get(name)
-        if isinstance(old, dict) and isinstance(value, dict):
-            result[name] = _overlay(old, value)
-        else:
-            result[name] = value
-    return result

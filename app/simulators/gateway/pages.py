@@ -5,9 +5,10 @@ import time
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from app.simulators.common.modes import Mode
 from app.simulators.gateway import rules
 from app.simulators.gateway.calls import current_gateway, misbehaving
-from app.simulators.gateway.rules import IllegalStepError, Mode, Status
+from app.simulators.gateway.rules import IllegalStepError, Status
 from app.simulators.gateway.store import Payment
 
 blueprint = Blueprint("pages", __name__, url_prefix="/api/v1/paymentform")

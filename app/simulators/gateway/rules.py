@@ -5,17 +5,12 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
+from app.simulators.common.modes import Mode
+
 CONFIRMABLE_FOR = timedelta(minutes=15)
 CONFIRMABLE_AMOUNT = 50_000_000  # Tiyn; a larger amount is confirmed by leaving it out.
 CURRENCIES = frozenset({"KZT", "USD", "EUR", "RUB"})
 APPROVAL_RATE = 0.9  # Of Luhn-valid numbers that are no test card.
-
-
-class Mode(StrEnum):
-    """Whether the gateway behaves as its documentation says or as its code does."""
-
-    DOCUMENTED = "documented"
-    CODED = "coded"
 
 
 class Status(StrEnum):

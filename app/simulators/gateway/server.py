@@ -1,42 +1,18 @@
-"""The program around the application: arguments, sockets and signals."""
+"""The program: its arguments, and what has to run beside the calls."""
 
 import argparse
-import errno
-import signal
-import socket
-import sys
+import time
 from pathlib import Path
-from typing import Any
 
-import gevent
-from gevent.pywsgi import WSGIHandler, WSGIServer
-
-from app.simulators.gateway.calls import HANG_UP
+from app.simulators.common.modes import Mode
+from app.simulators.common.server import serve
 from app.simulators.gateway.knobs import CardKnobs, Knobs, Panel
-from app.simulators.gateway.rules import Mode
 from app.simulators.gateway.service import Gateway
 from app.simulators.gateway.store import Store
 from app.simulators.gateway.web import create_app
 from app.simulators.gateway.webhooks import Webhooks
 
-_ADDRESS = "127.0.0.1"
 _EXPIRY_PERIOD = 1.0
-_STOP_TIMEOUT = 1.0
-
-
-class _Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no type information.
-    def handle(self) -> None:
-        # Without this a kept connection answers in 40 ms: small packets wait for an ACK.
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        super().handle()
-
-    def get_environ(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environ()
-        environ[HANG_UP] = self._hang_up
-        return environ
-
-    def _hang_up(self) -> None:
-        self.socket.shutdown(socket.SHUT_RDWR)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,36 +38,21 @@ def main(arguments: list[str] | None = None) -> int:
         mode=options.mode,
     )
     try:
-        return _serve(gateway, options.port)
+        return serve(
+            create_app(gateway),
+            port=options.port,
+            name="payment gateway",
+            mode=gateway.mode,
+            background=[lambda: _keep_expiring(gateway)],
+        )
     finally:
         webhooks.close()
         store.close()
 
 
-def _serve(gateway: Gateway, port: int) -> int:
-    server = WSGIServer((_ADDRESS, port), create_app(gateway), log=None, handler_class=_Handler)
-    try:
-        server.start()
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        reason = "is taken by another program" if taken else f"cannot be used: {error.strerror}"
-        sys.stderr.write(f"The payment gateway cannot start: port {port} {reason}.\n")
-        return 1
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, server.stop, _STOP_TIMEOUT)
-    sys.stdout.write(f"The payment gateway ({gateway.mode}) is at http://{_ADDRESS}:{port}/\n")
-    sys.stdout.flush()
-    clock = gevent.spawn(_keep_expiring, gateway)
-    try:
-        server.serve_forever(stop_timeout=_STOP_TIMEOUT)
-    finally:
-        clock.kill()
-    return 0
-
-
 def _keep_expiring(gateway: Gateway) -> None:
     while True:
-        gevent.sleep(_EXPIRY_PERIOD)
+        time.sleep(_EXPIRY_PERIOD)
         gateway.expire_due()
 
 

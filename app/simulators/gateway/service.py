@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 
+from app.simulators.common.modes import Mode
 from app.simulators.gateway import rules
 from app.simulators.gateway.cancellation import Cancellation, refund, release
 from app.simulators.gateway.knobs import Panel
@@ -15,7 +16,7 @@ from app.simulators.gateway.messages import (
     FieldsInvalidError,
     InitRequest,
 )
-from app.simulators.gateway.rules import Mode, Refusal, Status
+from app.simulators.gateway.rules import Refusal, Status
 from app.simulators.gateway.store import DuplicateOrderError, Payment, Store
 from app.simulators.gateway.webhooks import Webhooks
 
