@@ -7,17 +7,12 @@ from datetime import date as day
 import msgspec
 
 from app.events import service
-from app.kernel.http import Access, Call, Reply, Routes
+from app.events.models import Event
+from app.kernel.config import settings
+from app.kernel.http import Access, Call, Reply, Routes, public_reply
 from app.kernel.inputs import Page, PageSize
 
 routes = Routes()
-
-
-class Event(msgspec.Struct):
-    """An event in the catalogue."""
-
-    id: int
-    title: str
 
 
 class ListEvents(msgspec.Struct, frozen=True, rename="camel"):
@@ -32,12 +27,13 @@ class ListEvents(msgspec.Struct, frozen=True, rename="camel"):
     "/api/events",
     access=Access.PUBLIC,
     query=ListEvents,
-    answers={200: ("Список событий, активные раньше прошедших", list[Event])},
+    answers={
+        200: ("Список событий, активные раньше прошедших", list[Event]),
+        304: ("Список не изменился (If-None-Match)", None),
+    },
 )
 def list_events(call: Call) -> Reply:
     """Получить список событий"""
     wanted: ListEvents = call.input
-    return Reply(
-        200,
-        service.list_events(wanted.query, wanted.date, page=wanted.page, size=wanted.page_size),
-    )
+    found = service.list_events(wanted.query, wanted.date, page=wanted.page, size=wanted.page_size)
+    return public_reply(call.environ, found.json, found.fingerprint, settings().catalogue_freshness)

@@ -1,59 +1,95 @@
-"""The catalogue in the database: active events first, by start; then the archive, newest first."""
+"""The active events in the database: a few thousand, each of which can be bought."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
 
+from app.events.models import Event
+from app.events.rules import Wanted
 from app.kernel import db
 
-_CATALOGUE = "status IN ('PUBLISHED', 'RESCHEDULED', 'CANCELLED', 'COMPLETED', 'REVIEWED')"
-_TEXT = "search @@ websearch_to_tsquery('russian', translate(lower(%(text)s), 'ё', 'е'))"
+_IN_CATALOGUE = "status IN ('PUBLISHED', 'RESCHEDULED', 'CANCELLED', 'COMPLETED', 'REVIEWED')"
+_TEXT = "search @@ %(query)s::tsquery"
+_IN_TITLE = "ts_filter(search, '{a}') @@ %(query)s::tsquery"
 # The day is the one on the wall of the venue; the range around it is what the index can use.
 _DAY = """starts_at >= %(day)s::date - 1 AND starts_at < %(day)s::date + 2
     AND (starts_at AT TIME ZONE time_zone)::date = %(day)s::date"""
-_ARCHIVED_DAY = "date_start = %(day)s::date"
+_UPCOMING, _BEGUN = "starts_at >= now()", "starts_at < now()"
+
+# A word is looked for by its stem. Surnames are why that is not all: the stemmer makes козл of
+# Козлов and козлов of Козлова, so the stem's own stem and the word as it stands count as well.
+# Stop words count for nothing, unfinished ones ("концерт для") too.
+_TSQUERY = """
+    SELECT string_agg('(' || part::text || ')', ' & ')::tsquery::text FROM (
+        SELECT CASE WHEN numnode(stem) > 1 THEN stem
+               ELSE stem || plainto_tsquery('simple', word) || CASE
+                   WHEN length(again) > 5 THEN again::tsquery ELSE '' END END
+               || CASE WHEN is_unfinished THEN to_tsquery('simple', word || ':*') ELSE '' END
+        FROM (SELECT search_text(word) AS word, false AS is_unfinished
+                  FROM unnest(%(words)s::text[]) AS word
+              UNION ALL SELECT search_text(%(unfinished)s), true WHERE %(unfinished)s <> ''
+             ) AS words,
+            plainto_tsquery('russian', word) AS stem,
+            CAST(plainto_tsquery('russian', trim(stem::text, '''')) AS text) AS again
+        WHERE numnode(stem) > 0
+        UNION ALL
+        SELECT phrase FROM unnest(%(phrases)s::text[]) AS text,
+            phraseto_tsquery('russian', search_text(text)) AS phrase
+        WHERE numnode(phrase) > 0
+    ) AS parts (part)
+"""
 
 
-class Item(NamedTuple):
-    """What the list of events shows."""
-
-    id: int
-    title: str
-
-
-def find(text: str | None, day: date | None, *, limit: int, offset: int) -> Sequence[Item]:
-    """A page of the events that match, over the seam of active and archived ones."""
-    active = [_CATALOGUE]
-    archived = ["true"]
-    if text:
-        active.append(_TEXT)
-        archived.append(_TEXT)
-    if day:
-        active.append(_DAY)
-        archived.append(_ARCHIVED_DAY)
-    params = {"text": text, "day": day, "limit": limit, "offset": offset}
-    where_active, where_archived = " AND ".join(active), " AND ".join(archived)
+def tsquery(wanted: Wanted) -> str | None:
+    """The text as PostgreSQL's tsquery; None if there is nothing in it to look for."""
     with db.read_only() as connection:
-        found = connection.execute(
+        row = connection.execute(
+            _TSQUERY,
+            {
+                "words": list(wanted.words),
+                "phrases": list(wanted.phrases),
+                "unfinished": wanted.unfinished,
+            },
+        ).fetchone()
+    return None if row is None else row[0]
+
+
+def count_active(query: str | None, day: date | None) -> int:
+    """How many active events match."""
+    where = _where(query, day)
+    with db.read_only() as connection:
+        row = connection.execute(
+            f"SELECT count(*) FROM events WHERE {where}",  # noqa: S608 - of constants above
+            {"query": query, "day": day},
+        ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def find_active(query: str | None, day: date | None, *, limit: int, offset: int) -> Sequence[Event]:
+    """Upcoming events, soonest first, those with all words in the title before the others; then
+    those that have begun, last begun first."""
+    where = _where(query, day)
+    title_first = f"{_IN_TITLE} DESC, " if query else ""
+    with db.read_only() as connection:
+        rows = connection.execute(
             f"""
-            SELECT id, title FROM events WHERE {where_active}
-            ORDER BY starts_at, id LIMIT %(limit)s OFFSET %(offset)s
+            (SELECT id, title FROM events WHERE {where} AND {_UPCOMING}
+             ORDER BY {title_first}starts_at, id LIMIT %(reach)s)
+            UNION ALL
+            (SELECT id, title FROM events WHERE {where} AND {_BEGUN}
+             ORDER BY starts_at DESC, id DESC LIMIT %(reach)s)
+            LIMIT %(limit)s OFFSET %(offset)s
             """,  # noqa: S608 - built of the constants above only
-            params,
+            {"query": query, "day": day, "limit": limit, "offset": offset, "reach": offset + limit},
         ).fetchall()
-        if len(found) < limit:
-            active_count = connection.execute(
-                f"SELECT count(*) FROM events WHERE {where_active}",  # noqa: S608 - as above
-                params,
-            ).fetchone()
-            into_archive = max(0, offset - (active_count[0] if active_count else 0))
-            found += connection.execute(
-                f"""
-                SELECT id, title FROM events_archive WHERE {where_archived}
-                ORDER BY datetime_start DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s
-                """,  # noqa: S608 - as above
-                params | {"limit": limit - len(found), "offset": into_archive},
-            ).fetchall()
-    return [Item(*row) for row in found]
+    return [Event(*row) for row in rows]
+
+
+def _where(query: str | None, day: date | None) -> str:
+    conditions = [_IN_CATALOGUE]
+    if query:
+        conditions.append(_TEXT)
+    if day:
+        conditions.append(_DAY)
+    return " AND ".join(conditions)

@@ -2,43 +2,94 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 import msgspec
 
-from app.events import queries
-from app.kernel.cache import TimedCache
+from app.events import archive, queries, rules
+from app.events.models import Event, Page
+from app.kernel import errors
+from app.kernel.cache import SharedCache
 from app.kernel.config import settings
 
-_MAX_QUERY = 200
 _PAGES_KEPT = 2_000
+_EXTENT_SECONDS = 60.0
 
 Key = tuple[str, date | None, int, int]
-_pages: TimedCache[Key, bytes] | None = None
 
 
-def list_events(text: str | None, day: date | None, *, page: int, size: int) -> bytes:
-    """A page of the catalogue as JSON; may be BILETTER_CATALOGUE_FRESHNESS old.
+class _Caches(NamedTuple):
+    pages: SharedCache[Key, Page]
+    counts: SharedCache[tuple[str | None, date | None], int]
+    extent: SharedCache[None, archive.Extent | None]
 
-    A text longer than 200 characters is cut there: nobody searches for more.
+
+_caches: _Caches | None = None
+
+
+def list_events(text: str | None, day: date | None, *, page: int, size: int) -> Page:
+    """A page of the catalogue; it may be BILETTER_CATALOGUE_FRESHNESS old.
+
+    The order: upcoming events, soonest first, with all words in the title before the rest; events
+    that have begun, last begun first; the archive, newest first.
     """
-    pages = _cache()
-    key = ((text or "").strip()[:_MAX_QUERY], day, page, size)
-    if (known := pages.get(key)) is not None:
-        return known
-    found = queries.find(key[0] or None, day, limit=size, offset=(page - 1) * size)
-    body = msgspec.json.encode([{"id": item.id, "title": item.title} for item in found])
-    pages.put(key, body)
-    return body
+    text = (text or "").strip()[: rules.LONGEST]
+    pages = _kept().pages
+    return pages.get((text, day, page, size), lambda: _page(text, day, page, size))
 
 
-def _cache() -> TimedCache[Key, bytes]:
-    global _pages  # noqa: PLW0603 - made on first use, when the settings are there
-    if _pages is None:
-        _pages = TimedCache(_PAGES_KEPT, settings().catalogue_freshness)
-    return _pages
+def _page(text: str, day: date | None, page: int, size: int) -> Page:
+    try:
+        items = _find(text, day, size, (page - 1) * size)
+    except errors.Busy:
+        if text:
+            raise errors.Busy("Поиск не успел закончиться; уточните запрос.") from None
+        raise
+    json = msgspec.json.encode(items)
+    return Page(json, hashlib.blake2b(json, digest_size=12).hexdigest())
+
+
+def _find(text: str, day: date | None, limit: int, offset: int) -> Sequence[Event]:
+    query = None
+    if text and (query := queries.tsquery(rules.understand(text))) is None:
+        return []  # Only stop words or signs: there is nothing to look for.
+    extent = _kept().extent.get(None, archive.extent)
+    found = list(queries.find_active(query, day, limit=limit, offset=offset))
+    missing = limit - len(found)
+    if not missing or extent is None:
+        return found
+    if found or offset == 0:
+        active = offset + len(found)
+    else:
+        active = _kept().counts.get((query, day), lambda: queries.count_active(query, day))
+    skipped = max(0, offset - active)
+    if skipped >= extent.most:
+        return found
+    if query is None:
+        found += archive.browse(day, limit=missing, offset=skipped)
+    elif day is not None:
+        found += archive.search_day(query, day, limit=missing, offset=skipped)
+    else:
+        found += archive.search(query, extent, limit=missing, offset=skipped)
+    return found
+
+
+def _kept() -> _Caches:
+    global _caches  # noqa: PLW0603 - made on first use, when the settings are there
+    if _caches is None:
+        seconds = settings().catalogue_freshness
+        _caches = _Caches(
+            SharedCache(_PAGES_KEPT, seconds),
+            SharedCache(_PAGES_KEPT, seconds),
+            SharedCache(1, _EXTENT_SECONDS),
+        )
+    return _caches
 
 
 def forget_pages() -> None:
     """Read the catalogue anew."""
-    _cache().clear()
+    for cache in _kept():
+        cache.clear()

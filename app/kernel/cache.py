@@ -1,10 +1,14 @@
-"""A bounded in-process cache whose entries live for a fixed time."""
+"""Bounded in-process caches whose entries live for a fixed time."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from gevent.event import AsyncResult
+
+from app.kernel import errors
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -41,3 +45,38 @@ class TimedCache(Generic[K, V]):
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
+
+
+class SharedCache(Generic[K, V]):
+    """A TimedCache of what takes long to make: of many who miss the same, one makes it for all."""
+
+    def __init__(self, size: int, seconds: float) -> None:
+        self._values: TimedCache[K, V] = TimedCache(size, seconds)
+        self._coming: dict[K, AsyncResult] = {}
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The value, made now if there is none. What `make` raises, all who wait for it get."""
+        value = self._values.get(key)
+        if value is not None:
+            return value
+        coming = self._coming.get(key)
+        if coming is not None:
+            shared: V = coming.get()
+            return shared
+        coming = self._coming[key] = AsyncResult()
+        try:
+            value = make()
+        except Exception as error:
+            coming.set_exception(error)
+            raise
+        except BaseException:  # This greenlet is being ended; that is not for those who wait.
+            coming.set_exception(errors.Busy())
+            raise
+        finally:
+            del self._coming[key]
+        coming.set(value)
+        self._values.put(key, value)
+        return value
+
+    def clear(self) -> None:
+        self._values.clear()

@@ -41,6 +41,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "below max_connections."
         ),
     ] = 12
+    database_read_pool_size: Annotated[
+        Count,
+        msgspec.Meta(
+            description="Connections per process for reads that tolerate lag, beside those above."
+        ),
+    ] = 4
     database_deadline: Annotated[
         Seconds,
         msgspec.Meta(description="Seconds after which the client gives a silent server up."),
@@ -48,6 +54,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     statement_timeout: Annotated[
         Seconds, msgspec.Meta(description="Seconds a statement may run in the server.")
     ] = 5.0
+    read_timeout: Annotated[
+        Seconds,
+        msgspec.Meta(description="Seconds a read that tolerates lag may run, a search above all."),
+    ] = 1.0
     lock_timeout: Annotated[
         Seconds, msgspec.Meta(description="Seconds to wait for a row; after that: busy.")
     ] = 2.0
@@ -103,6 +113,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         msgspec.Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level logged."),
     ] = "INFO"
+    event_provider_url: Annotated[
+        Url, msgspec.Meta(description="Base address of the event provider; empty: none.")
+    ] = ""
     payment_gateway_url: Annotated[
         Url, msgspec.Meta(description="Base address of the payment gateway; empty: no payments.")
     ] = ""
@@ -129,7 +142,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 _OWN_NAMES = ("database_url", "database_replica_url")
-_OWN_PREFIXES = ("payment_",)
+_OWN_PREFIXES = ("payment_", "event_provider_")
 _SECRET = {"database_url", "database_replica_url", "payment_password", "payment_webhook_secret"}
 
 

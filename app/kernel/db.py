@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString, TypeVar
 
@@ -78,11 +78,11 @@ class Connection(psycopg.Connection[Row]):
 class Pool:
     """At most `size` connections to one server, opened when they are first needed."""
 
-    def __init__(self, conninfo: str, size: int, *, read_only: bool = False) -> None:
+    def __init__(self, conninfo: str, size: int, options: Mapping[str, str | float]) -> None:
         self._conninfo = conninfo
         self._free: list[Connection] = []
         self._places = BoundedSemaphore(size)
-        self._read_only = read_only
+        self._options = " ".join(f"-c {name}={value}" for name, value in options.items())
         self.size = size
 
     @property
@@ -121,25 +121,41 @@ class Pool:
             connection.close()
 
     def _open(self) -> Connection:
-        config = settings()
-        options = (
-            f"-c statement_timeout={int(config.statement_timeout * 1000)}"
-            f" -c lock_timeout={int(config.lock_timeout * 1000)}"
-            f" -c idle_in_transaction_session_timeout={int(config.database_deadline * 1000)}"
-            " -c timezone=UTC"
-            # Plans are kept, and tables begin empty: a plan made then must not scan for ever.
-            " -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
-        )
-        if self._read_only:
-            options += " -c default_transaction_read_only=on"
         return Connection.connect(
             self._conninfo,
             autocommit=True,
             prepare_threshold=0,
-            options=options,
-            connect_timeout=max(2, int(config.database_deadline)),
+            options=self._options,
+            connect_timeout=max(2, int(settings().database_deadline)),
             application_name="biletter",
         )
+
+
+def _options() -> dict[str, str | float]:
+    """What every session is set to; times in milliseconds."""
+    config = settings()
+    return {
+        "statement_timeout": int(config.statement_timeout * 1000),
+        "lock_timeout": int(config.lock_timeout * 1000),
+        "idle_in_transaction_session_timeout": int(config.database_deadline * 1000),
+        "timezone": "UTC",
+        "client_min_messages": "warning",
+        "jit": "off",
+        # Plans are kept, and tables begin empty: a plan made then must not scan for ever.
+        "enable_seqscan": "off",
+        "plan_cache_mode": "force_generic_plan",
+    }
+
+
+def _read_only_options() -> dict[str, str | float]:
+    """As all, but a search is planned for the words it looks for, and it must not write."""
+    return _options() | {
+        "statement_timeout": int(settings().read_timeout * 1000),
+        "plan_cache_mode": "force_custom_plan",
+        "max_parallel_workers_per_gather": 0,
+        "work_mem": "16MB",
+        "default_transaction_read_only": "on",
+    }
 
 
 def translated(error: psycopg.Error) -> Exception:
@@ -166,8 +182,24 @@ _pools: dict[str, Pool] = {}
 def primary() -> Pool:
     """The pool of the primary."""
     if "primary" not in _pools:
-        _pools["primary"] = Pool(settings().database_url, settings().database_pool_size)
+        config = settings()
+        _pools["primary"] = Pool(config.database_url, config.database_pool_size, _options())
     return _pools["primary"]
+
+
+def readers() -> Pool:
+    """The pool for reads that tolerate lag: of a replica where there is one, else of the primary.
+
+    Its connections are its own, so that slow searches never take those that sell seats.
+    """
+    if "readers" not in _pools:
+        config = settings()
+        _pools["readers"] = Pool(
+            config.database_replica_url or config.database_url,
+            config.database_read_pool_size,
+            _read_only_options(),
+        )
+    return _pools["readers"]
 
 
 def close() -> None:
@@ -186,16 +218,8 @@ def transaction() -> Iterator[Connection]:
 
 @contextmanager
 def read_only() -> Iterator[Connection]:
-    """A session for reads that tolerate lag: a replica where there is one, else the primary."""
-    if not settings().database_replica_url:
-        with primary().connection() as connection:
-            yield connection
-        return
-    if "replica" not in _pools:
-        _pools["replica"] = Pool(
-            settings().database_replica_url, settings().database_pool_size, read_only=True
-        )
-    with _pools["replica"].connection() as connection:
+    """A session for reads that tolerate lag and never decide a write."""
+    with readers().connection() as connection:
         yield connection
 
 

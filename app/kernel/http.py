@@ -116,6 +116,24 @@ def json_reply(value: Any, status: int = 200) -> Reply:
     return Reply(status, encode(value))
 
 
+def public_reply(environ: Environ, body: bytes, fingerprint: str, seconds: float) -> Reply:
+    """JSON with nothing of a person in it, which any cache may keep for so many seconds.
+
+    304 if the caller says that it has what the fingerprint stands for.
+    """
+    etag = f'"{fingerprint}"'
+    headers = (("ETag", etag), ("Cache-Control", f"public, max-age={int(seconds)}"))
+    known = environ.get("HTTP_IF_NONE_MATCH")
+    if known is not None and _is_among(etag, known):
+        return Reply(HTTPStatus.NOT_MODIFIED, b"", headers=headers)
+    return Reply(200, body, headers=headers)
+
+
+def _is_among(etag: str, known: str) -> bool:
+    etags = {one.strip().removeprefix("W/") for one in known.split(",")}
+    return etag in etags or "*" in etags
+
+
 class Message(msgspec.Struct):
     """The sentence that tells a caller what has been done."""
 

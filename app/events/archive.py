@@ -1,0 +1,192 @@
+"""The archive in the database: millions of past events, newest first.
+
+An index by words does not know the order by date, and one by date does not know the words. So a
+search first walks the newest few hundred events, which is enough for a word that many have; then it
+asks the index by words for ever longer stretches of time, as long as what was found so far lets
+expect the rest in there. Each stretch costs what it holds of hits, so no share of hits is dear: a
+page costs about as many rows as it shows, or the index look-ups to know that there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import LiteralString, NamedTuple
+
+from app.events.models import Event
+from app.kernel import db
+
+_WALK_LEAST, _WALK_PER_ROW = 500, 2
+_WALK_SPAN = timedelta(days=30)
+_GROWTH_MOST = 64
+_SHORTEST = timedelta(hours=1)
+
+# Without a zone, as the archive's times are.
+_BEGINNING = datetime(1, 1, 1)  # noqa: DTZ001
+_END = datetime(9999, 12, 31)  # noqa: DTZ001
+
+_ENDS = "SELECT min(datetime_start), max(datetime_start) FROM events_archive"
+_MOST = """
+    SELECT CASE WHEN min(reltuples) < 0 THEN 2^31 ELSE sum(reltuples) * 1.5 + 100000 END
+    FROM pg_class JOIN pg_inherits ON inhrelid = pg_class.oid
+    WHERE inhparent = 'events_archive'::regclass
+"""
+# Stops as soon as the page is full; only if it never is, the last line says how many were found,
+# and where the walk ended.
+_WALK = """
+    WITH newest AS MATERIALIZED (
+        SELECT id, title, datetime_start, search @@ %(query)s::tsquery AS is_hit
+        FROM events_archive WHERE datetime_start >= %(since)s
+        ORDER BY datetime_start DESC, id DESC LIMIT %(walk)s
+    )
+    (SELECT id, title, NULL AS at, NULL AS found FROM newest WHERE is_hit
+     LIMIT %(limit)s OFFSET %(offset)s)
+    UNION ALL
+    (SELECT id, NULL, datetime_start, (SELECT count(*) FROM newest WHERE is_hit) FROM newest
+     ORDER BY datetime_start, id LIMIT 1)
+    LIMIT %(limit)s
+"""
+# What is below a place in the order; the comparison without the id is what rules slices out.
+# The hits are a step of their own, or a plan might go by date and hope to find them soon.
+_STRETCH = """
+    WITH hits AS MATERIALIZED (
+        SELECT id, title, datetime_start FROM events_archive
+        WHERE search @@ %(query)s::tsquery AND datetime_start >= %(since)s
+          AND datetime_start <= %(at)s AND (datetime_start, id) < (%(at)s, %(id)s)
+    )
+    SELECT found, page.id, title
+    FROM (SELECT count(*) AS found FROM hits) AS counted LEFT JOIN
+        (SELECT * FROM hits ORDER BY datetime_start DESC, id DESC
+         LIMIT %(limit)s OFFSET %(offset)s) AS page ON true
+    ORDER BY datetime_start DESC, page.id DESC
+"""
+_BROWSE = """
+    SELECT id, datetime_start FROM events_archive
+    WHERE datetime_start >= %(since)s AND datetime_start < %(until)s
+    ORDER BY datetime_start DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s
+"""
+_TITLES = """
+    SELECT id, title FROM events_archive
+    WHERE id = ANY(%(ids)s) AND datetime_start BETWEEN %(oldest)s AND %(newest)s
+    ORDER BY datetime_start DESC, id DESC
+"""
+
+
+class Extent(NamedTuple):
+    """The starts of the oldest and the newest archived event, and a number there are not more of.
+
+    It only steers a search; one that is out of date makes it slower, not wrong.
+    """
+
+    oldest: datetime
+    newest: datetime
+    most: int
+
+
+def extent() -> Extent | None:
+    """The extent of the archive, without a scan; None if it is empty."""
+    with db.read_only() as connection:
+        ends = connection.execute(_ENDS).fetchone()
+        most = connection.execute(_MOST).fetchone()
+    if ends is None or ends[0] is None or most is None:
+        return None
+    return Extent(ends[0], ends[1], int(most[0]))
+
+
+def browse(day: date | None, *, limit: int, offset: int) -> Sequence[Event]:
+    """A page of all archived events, or of those of a day, newest first."""
+    since, until = _hours(day) if day else (_BEGINNING, _END)
+    params = {"since": since, "until": until, "limit": limit, "offset": offset}
+    with db.read_only() as connection:
+        page = connection.execute(_BROWSE, params).fetchall()
+        if not page:
+            return []
+        ids, oldest, newest = [row[0] for row in page], page[-1][1], page[0][1]
+        rows = connection.execute(_TITLES, {"ids": ids, "oldest": oldest, "newest": newest})
+        return [Event(*row) for row in rows.fetchall()]
+
+
+def search_day(query: str, day: date, *, limit: int, offset: int) -> Sequence[Event]:
+    """A page of the archived events of a day that match, newest first."""
+    since, until = _hours(day)
+    search = _Search(query, limit, offset)
+    search.read(since, _Place(until, 0))
+    return search.page
+
+
+def search(query: str, extent: Extent, *, limit: int, offset: int) -> Sequence[Event]:
+    """A page of the archived events that match, newest first."""
+    search = _Search(query, limit, offset)
+    place = search.walk(extent.newest - _WALK_SPAN)
+    while search.missing and place.at > _BEGINNING:
+        seen = max(extent.newest - place.at, _SHORTEST)
+        since = _earlier(place.at, seen * search.growth())
+        if since <= extent.oldest:
+            since = _BEGINNING
+        search.read(since, place)
+        place = _Place(since, 0)
+    return search.page
+
+
+class _Place(NamedTuple):
+    """A place in the order: what comes before it, newer, has been read."""
+
+    at: datetime
+    id: int
+
+
+class _Search:
+    """A search on its way from the newest hit to the last one of its page."""
+
+    def __init__(self, query: str, limit: int, offset: int) -> None:
+        self.page: list[Event] = []
+        self._query = query
+        self._limit = limit
+        self._offset = offset
+        self._found = 0
+
+    @property
+    def missing(self) -> int:
+        """How many hits the page still lacks, those before it included."""
+        return max(0, self._offset + self._limit - self._found)
+
+    def growth(self) -> float:
+        """How many times what has been read to read next, to find twice of what is missing."""
+        if not self._found:
+            return _GROWTH_MOST
+        return min(_GROWTH_MOST, max(1.0, 2 * self.missing / self._found))
+
+    def walk(self, since: datetime) -> _Place:
+        """Read the newest events by date, and return where that ended."""
+        walk = max(_WALK_LEAST, _WALK_PER_ROW * (self._offset + self._limit))
+        rows = self._execute(_WALK, since=since, walk=walk)
+        end = rows[-1] if rows and rows[-1][1] is None else None
+        self.page += [Event(row[0], row[1]) for row in rows if row[1] is not None]
+        if end is None:
+            self._found = self._offset + len(self.page)
+            return _Place(since, 0)
+        self._found = end[3]
+        return _Place(end[2], end[0])
+
+    def read(self, since: datetime, below: _Place) -> None:
+        """Read all hits of a stretch of time."""
+        rows = self._execute(_STRETCH, since=since, at=below.at, id=below.id)
+        self.page += [Event(row[1], row[2]) for row in rows if row[1] is not None]
+        self._found += rows[0][0]
+
+    def _execute(self, sql: LiteralString, **params: object) -> Sequence[db.Row]:
+        place = {
+            "limit": self._limit - len(self.page),
+            "offset": max(0, self._offset - self._found),
+        }
+        with db.read_only() as connection:
+            return connection.execute(sql, {"query": self._query} | place | params).fetchall()
+
+
+def _earlier(moment: datetime, span: timedelta) -> datetime:
+    return moment - span if moment - _BEGINNING > span else _BEGINNING
+
+
+def _hours(day: date) -> tuple[datetime, datetime]:
+    since = datetime.combine(day, time())
+    return since, min(since, _END - timedelta(days=1)) + timedelta(days=1)
