@@ -5,9 +5,13 @@ from dataclasses import dataclass
 
 from loadtest.ledger import Ledger
 from loadtest.record import Record
+from loadtest.traffic import LATE_SECONDS, Traffic
 from loadtest.verify import Audit
 
 LEAST_SUCCESS_SHARE = 0.95
+# The organisers ask for 95 % of the requests sent.
+LEAST_ANSWERED_SHARE = 0.99
+MOST_LATE_SHARE = 0.01
 RESET_STATUSES = (200, 204)
 RESET_SECONDS = 30.0
 AUTHORIZATION_REQUESTS = 42
@@ -60,6 +64,27 @@ def authorization_gates(record: Record, audit: Audit, left_over: Iterable[str]) 
         empty_gate("no seat is in two bookings", audit.doubled),
         empty_gate("a cancelled booking is gone", left_over),
         empty_gate("the generator worked without an error", record.errors),
+    ]
+
+
+def search_gates(traffic: Traffic) -> list[Gate]:
+    """The gates of the open models; an arrival that was dropped was not answered."""
+    due, late = traffic.arrivals, traffic.generator_late_share
+    share = traffic.good / due if due else 0.0
+    return [
+        Gate(
+            f"2xx and 3xx ≥ {LEAST_ANSWERED_SHARE:.0%} of all arrivals",
+            share >= LEAST_ANSWERED_SHARE,
+            f"{traffic.good} of {due}: {share:.2%}",
+        ),
+        checks_gate(traffic.record),
+        Gate(
+            f"the generator kept its schedule: ≤ {MOST_LATE_SHARE:.0%} later than"
+            f" {LATE_SECONDS * 1000:.0f} ms by its own doing",
+            bool(due) and late <= MOST_LATE_SHARE,
+            f"{traffic.late_by_generator} of {due}: {late:.2%}",
+        ),
+        empty_gate("the generator worked without an error", traffic.record.errors),
     ]
 
 

@@ -1,5 +1,6 @@
 """The figures of a run as a compact table, then its gates."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from loadtest.gates import Gate
@@ -23,19 +24,26 @@ def report(record: Record) -> Iterator[str]:
         times = "".join(
             f"{percentile(call.seconds, share) * 1000:>9.1f}" for share in (0.5, 0.95, 0.99)
         )
-        answers = ", ".join(
-            f"{count} × {status}" for status, count in sorted(call.statuses.items())
-        )
-        yield f"{name:<36}{len(call.seconds):>9}{times}  {answers}"
+        yield f"{name:<36}{len(call.seconds):>9}{times}  {answers(call.statuses)}"
     yield ""
+    yield from check_report(record)
+    yield f"{record.requests} requests in {record.elapsed:.1f} s"
+    yield from record.notes
+
+
+def check_report(record: Record) -> Iterator[str]:
+    """Yield how often each check held, and the first case in which it did not."""
     yield f"{'check':<45}{'passed':>9}{'failed':>9}"
     for name, check in record.checks.items():
         yield f"{name:<45}{check.passed:>9}{check.failed:>9}"
         if check.failed:
             yield f"    first: {check.example}"
     yield ""
-    yield f"{record.requests} requests in {record.elapsed:.1f} s"
-    yield from record.notes
+
+
+def answers(statuses: Counter[int]) -> str:
+    """Return how often each status came, in a line."""
+    return ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items()))
 
 
 def gate_report(gates: Iterable[Gate]) -> Iterator[str]:

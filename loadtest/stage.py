@@ -14,6 +14,7 @@ EVENT_ID = 1
 # The longest that a round already begun can take: its calls, each at its timeout.
 LAST_ROUND_SECONDS = 8 * TIMEOUT_SECONDS
 SEAT_FIELDS = {"id", "row", "number", "status", "price"}
+EVENT_FIELDS = {"id", "title"}
 
 
 class CannotStartError(Exception):
@@ -35,25 +36,34 @@ class Visitor(FastHttpUser):
 
 
 def probe(host: str) -> None:
-    """Make sure that the host is this service, with one harmless request."""
-    path = f"/api/seats?event_id={EVENT_ID}&pageSize=5"
+    """Make sure that the host is this service, with one harmless request for seats."""
+    require_list(host, f"/api/seats?event_id={EVENT_ID}&pageSize=5", "seats", SEAT_FIELDS)
+
+
+def probe_events(host: str) -> None:
+    """Make sure that the host is this service, with one harmless request for events."""
+    require_list(host, "/api/events?page=1&pageSize=20", "events", EVENT_FIELDS)
+
+
+def require_list(host: str, path: str, what: str, fields: set[str]) -> None:
+    """Make sure that a path lists at least one thing with these fields."""
     with calling(host, Record()) as caller:
         answer = caller.call("GET", path)
     if answer.status == 0:
         raise CannotStartError(f"{host} cannot be reached: {answer.text}.")
-    if answer.status != 200 or not is_seat_list(answer):
+    if answer.status != 200 or not lists(answer, fields):
         raise CannotStartError(
             f"{host} is not this service, or not ready: GET {path} answered"
-            f" {answer.status} and no list of seats, so nothing else was sent."
+            f" {answer.status} and no list of {what}, so nothing else was sent."
         )
 
 
-def is_seat_list(answer: Answer) -> bool:
-    """Whether the answer lists at least one seat."""
+def lists(answer: Answer, fields: set[str]) -> bool:
+    """Whether the answer lists at least one thing, each with these fields."""
     return (
         isinstance(answer.data, list)
         and bool(answer.data)
-        and all(isinstance(seat, dict) and seat.keys() >= SEAT_FIELDS for seat in answer.data)
+        and all(isinstance(one, dict) and one.keys() >= fields for one in answer.data)
     )
 
 

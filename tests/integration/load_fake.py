@@ -17,6 +17,7 @@ from gevent.pywsgi import WSGIServer
 from loadtest.accounts import BOOKING_ACCOUNTS, SULTAN
 
 PASSWORDS = {account.email: account.password for account in (*BOOKING_ACCOUNTS, SULTAN)}
+PUBLIC = {"POST /api/reset", "GET /api/seats", "GET /api/events"}
 Given = dict[str, Any]
 Reply = tuple[int, Any]
 
@@ -52,13 +53,14 @@ class Service:
         handlers = {
             "POST /api/reset": self.reset,
             "GET /api/seats": self.list_seats,
+            "GET /api/events": self.list_events,
             "POST /api/bookings": self.create_booking,
             "GET /api/bookings": self.list_bookings,
             "PATCH /api/seats/select": self.select,
             "PATCH /api/seats/release": self.release,
             "PATCH /api/bookings/cancel": self.cancel,
         }
-        if email is None and call not in {"POST /api/reset", "GET /api/seats"}:
+        if email is None and call not in PUBLIC:
             return 401, {}
         return handlers[call](email or "", given)
 
@@ -81,6 +83,11 @@ class Service:
         some = random.sample(self.seats, min(len(self.seats), 6 * size))
         page = [seat_id for seat_id in some if self.holder(seat_id) is None][:size]
         return 200, [self.show(seat_id, "FREE") for seat_id in page]
+
+    def list_events(self, _email: str, given: Given) -> Reply:
+        size = int(given["pageSize"])
+        first = (int(given["page"]) - 1) * size
+        return 200, [{"id": n, "title": f"Событие {n}"} for n in range(first, first + size)]
 
     def show(self, seat_id: int, status: str) -> dict[str, Any]:
         return {"id": seat_id, "row": 1, "number": seat_id, "status": status, "price": "40000.00"}
