@@ -7,18 +7,20 @@ VENV ?= .venv
 PORT ?= 8081
 DATA_DIR ?= .data
 HOST ?= http://127.0.0.1:$(PORT)
-DURATION ?= 60s
 
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run test browser check load bench lock clean
+.PHONY: help run data test test-debian plans browser check load bench lock clean
 
 help:  ## List every target.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.local  ## Start everything on this machine: make run [PORT=8081] [DATA_DIR=.data]; DATABASE_URL uses another server.
 	@exec $(bin)/python -m app.local --port "$(PORT)" --data-dir "$(DATA_DIR)"
+
+data: $(VENV)/.local  ## Import a dataset: make data FROM=folder, or a made-up one: make data SIZE=small|hackathon|full [SEED=1] [DATA_DIR=.data].
+	@$(bin)/python -m app.local.data --from "$(FROM)" --size "$(SIZE)" --seed "$(SEED)" --data-dir "$(DATA_DIR)"
 
 test: $(VENV)/.test  ## Run all tests on a real PostgreSQL: make test [ARGS="-k seats"].
 	@$(bin)/python -m pytest $(ARGS)
@@ -29,13 +31,22 @@ browser: $(VENV)/.test  ## Click through a payment in a real Chromium; as root i
 	    echo "Installing chromium ..."; apt-get -qq update && apt-get -qq install --yes chromium >/dev/null; }
 	@$(bin)/python -m pytest tests/browser
 
+test-debian: $(VENV)/.test  ## Run the tests of statements, plans and races on Debian 13's PostgreSQL 17; as root it installs it by debootstrap.
+	@command -v debootstrap >/dev/null || { [ "$$(id -u)" = 0 ] \
+	    || { echo "make test-debian needs debootstrap and root: run it as root on Debian."; exit 1; }; \
+	    echo "Installing debootstrap ..."; apt-get -qq update && apt-get -qq install --yes debootstrap >/dev/null; }
+	@$(bin)/python -m tests.debian_postgres $(ARGS)
+
+plans: $(VENV)/.test  ## Assert how PostgreSQL runs each search in a big archive: make plans [ROWS=1000000]; some minutes.
+	@PLAN_ROWS="$(or $(ROWS),1000000)" $(bin)/python -m pytest tests/plans
+
 check: $(VENV)/.test  ## Run the static checks: ruff and mypy.
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy
 
-load: $(VENV)/.test  ## Play a load scenario: make load SCENARIO=booking|authorization [HOST=http://127.0.0.1:8081] [DURATION=60s].
-	@$(bin)/python -m loadtest $(or $(SCENARIO),$(error SCENARIO is missing: make load SCENARIO=booking|authorization)) --host "$(HOST)" --duration "$(DURATION)"
+load: $(VENV)/.test  ## Play a load scenario: make load SCENARIO=booking|authorization|events|archive [HOST=http://127.0.0.1:8081] [DURATION=60s] [ARGS="--scale 0.05"].
+	@$(bin)/python -m loadtest $(or $(SCENARIO),$(error SCENARIO is missing: make load SCENARIO=booking|authorization|events|archive)) --host "$(HOST)" $(if $(DURATION),--duration "$(DURATION)") $(ARGS)
 
 bench: $(VENV)/.test  ## Measure the service against plain SQL on this machine and print the table of loadtest/README.md.
 	@$(bin)/python -m loadtest.bench

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import gevent
 import pytest
 
+from app.events import archive, queries, service
+from app.kernel import db, errors
 from tests.conftest import Caller, Event
 
 WORD = "Велоночь"
@@ -15,8 +18,6 @@ WORD = "Велоночь"
 @pytest.fixture
 def catalogue(new_event: Callable[..., Event], sql: Any) -> Iterator[dict[str, int]]:
     """Two active and three archived events that share a word nobody else uses."""
-    from app.events import service
-
     late, early, draft = new_event(), new_event(), new_event(status="DRAFT")
     for number, (event, days) in enumerate(((late, 20), (early, 10), (draft, 5))):
         sql.execute(
@@ -113,3 +114,86 @@ def test_a_changed_title_shows_within_the_stated_seconds(anybody: Caller, sql: A
     while 100002 in found(anybody, query="картины"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_list_may_be_kept_by_any_cache_and_has_nothing_of_a_person_in_it(
+    anybody: Caller, buyer: Caller
+) -> None:
+    answer = anybody.get("/api/events", page=1)
+    assert answer.headers["Cache-Control"] == "public, max-age=2"
+    assert "Vary" not in answer.headers
+    assert "Set-Cookie" not in answer.headers
+    of_a_buyer = buyer.get("/api/events", page=1)
+    assert (of_a_buyer.data, of_a_buyer.headers["ETag"]) == (answer.data, answer.headers["ETag"])
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_who_has_a_list_already_gets_304_until_it_changes(anybody: Caller, sql: Any) -> None:
+    answer = anybody.get("/api/events", query=WORD)
+    etag = answer.headers["ETag"]
+
+    def ask(known: str) -> Any:
+        headers = {"If-None-Match": known}
+        return anybody("GET", "/api/events", query_string={"query": WORD}, headers=headers)
+
+    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        again = ask(known)
+        assert (again.status_code, again.data) == (304, b"")
+        assert again.headers["ETag"] == etag
+        assert again.headers["Cache-Control"] == answer.headers["Cache-Control"]
+        assert "Content-Length" not in again.headers
+    sql.execute("UPDATE events_archive SET title = title || '!' WHERE id = 100002")
+    service.forget_pages()
+    assert ask(etag).status_code == 200
+
+
+def test_a_thousand_who_miss_at_once_make_one_query(
+    anybody: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    find = queries.find_active
+
+    def slow(*given: Any, **more: Any) -> Any:
+        asked.append(given)
+        gevent.sleep(0.05)
+        return find(*given, **more)
+
+    monkeypatch.setattr(queries, "find_active", slow)
+    service.forget_pages()
+    callers = [gevent.spawn(found, anybody, query=WORD) for _ in range(1000)]
+    gevent.joinall(callers, raise_error=True)
+    assert len(asked) == 1
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_page_far_beyond_the_end_is_empty_at_once(anybody: Caller) -> None:
+    for query in ({}, {"query": WORD}, {"date": "2024-12-25"}):
+        assert found(anybody, page=2**31 - 1, **query) == []
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_first_and_the_last_day_of_the_calendar_are_days(anybody: Caller, day: str) -> None:
+    assert found(anybody, date=day) == []
+    assert found(anybody, date=day, query=WORD) == []
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_search_that_takes_too_long_is_told_so(
+    anybody: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*_: Any, **__: Any) -> Any:
+        with db.read_only() as connection:
+            return connection.execute("SELECT pg_sleep(30)")
+
+    monkeypatch.setattr(archive, "search", endless)
+    service.forget_pages()
+    answer = anybody.get("/api/events", query=WORD)
+    assert (answer.status_code, answer.json["code"]) == (503, "busy")
+    assert "уточните запрос" in answer.json["detail"]
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_the_reading_session_cannot_write() -> None:
+    with pytest.raises(errors.Unavailable), db.read_only() as connection:
+        connection.execute("DELETE FROM events_archive WHERE id = 1")

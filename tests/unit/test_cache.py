@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
+import gevent
 import pytest
 
-from app.kernel.cache import TimedCache
+from app.kernel import errors
+from app.kernel.cache import SharedCache, TimedCache
 
 
 class Clock:
@@ -97,3 +99,51 @@ def test_a_look_up_costs_microseconds() -> None:
     for number in range(100_000):
         cache.get(number)
     assert time.process_time() - started < 1
+
+
+def test_of_many_who_miss_at_once_one_makes_the_value_for_all() -> None:
+    made = []
+
+    def make() -> str:
+        made.append(1)
+        gevent.sleep(0.01)
+        return "value"
+
+    cache: SharedCache[str, str] = SharedCache(10, 60)
+    asking = [gevent.spawn(cache.get, "key", make) for _ in range(1000)]
+    gevent.joinall(asking, raise_error=True)
+    assert {one.value for one in asking} == {"value"}
+    assert len(made) == 1
+
+
+def test_other_keys_do_not_wait_for_a_slow_one() -> None:
+    cache: SharedCache[str, str] = SharedCache(10, 60)
+    slow = gevent.spawn(cache.get, "slow", lambda: gevent.sleep(30) or "")
+    gevent.sleep(0)
+    with gevent.Timeout(5):
+        assert cache.get("quick", lambda: "value") == "value"
+    slow.kill()
+
+
+def test_all_who_wait_get_the_error_and_the_next_one_tries_anew() -> None:
+    def fail() -> str:
+        gevent.sleep(0.01)
+        raise errors.Unavailable
+
+    cache: SharedCache[str, str] = SharedCache(10, 60)
+    asking = [gevent.spawn(cache.get, "key", fail) for _ in range(3)]
+    gevent.joinall(asking)
+    assert [type(one.exception) for one in asking] == [errors.Unavailable] * 3
+    assert cache.get("key", lambda: "value") == "value"
+
+
+def test_who_waits_for_a_killed_greenlet_is_told_to_come_again() -> None:
+    cache: SharedCache[str, str] = SharedCache(10, 60)
+    maker = gevent.spawn(cache.get, "key", lambda: gevent.sleep(30) or "")
+    waiter = gevent.spawn(cache.get, "key", lambda: "not asked")
+    gevent.sleep(0)
+    maker.kill()
+    with gevent.Timeout(5):
+        waiter.join()
+    assert isinstance(waiter.exception, errors.Busy)
+    assert cache.get("key", lambda: "value") == "value"
