@@ -11,7 +11,7 @@ HOST ?= http://127.0.0.1:$(PORT)
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run data test test-debian plans browser check load bench lock clean
+.PHONY: help run data test test-debian plans browser check load bench sweep lock clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ load: $(VENV)/.test  ## Play a load scenario: make load SCENARIO=booking|authori
 
 bench: $(VENV)/.test  ## Measure the service against plain SQL on this machine and print the table of loadtest/README.md.
 	@$(bin)/python -m loadtest.bench
+
+sweep: $(VENV)/.test  ## Time searches that no cache knows, frequent words and rare: make sweep [HOST=http://127.0.0.1:8081].
+	@$(bin)/python -m loadtest.sweep --host "$(HOST)" $(ARGS)
 
 lock: $(VENV)/.test  ## Pin the newest versions of all dependencies again, with hashes, for Python 3.11 to 3.13.
 	@$(bin)/python -m pip --disable-pip-version-check --quiet install uv

@@ -1,12 +1,11 @@
 """The least that a server can do, to compare with: the same bytes from Flask and from WSGI."""
 
+import os
+from pathlib import Path
+
 from flask import Flask, Response
 
-BODY = (
-    b"["
-    + b",".join([b'{"id":1,"row":1,"number":1,"status":"FREE","price":"40000.00"}'] * 20)
-    + b"]"
-)
+BODY = Path(os.environ["BARE_BODY"]).read_bytes()
 
 flask_app = Flask("bare")
 

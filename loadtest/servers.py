@@ -72,25 +72,34 @@ async def _status(port: int, path: str) -> int:
         line.close()
 
 
-def start_service(data: Path) -> Target:
+def start_service(data: Path, **settings: str) -> Target:
     """The service with its own PostgreSQL, one gunicorn worker."""
     port = free_port()
     target = start(
         [sys.executable, "-m", "app.local", "--port", str(port), "--data-dir", str(data)],
         port,
         "/health/ready",
-        {"BILETTER_WORKERS": "1", "DATABASE_URL": ""},
+        {"BILETTER_WORKERS": "1", "DATABASE_URL": "", **settings},
     )
     return target._replace(database=(data / "database_url").read_text().strip())
 
 
-def start_bare(application: str, worker_class: str, database: str) -> Target:
-    """A bare application on one gunicorn worker of the given class."""
+def start_bare(application: str, worker_class: str, database: str, body: Path) -> Target:
+    """A bare application on one gunicorn worker of the given class, which answers these bytes."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--worker-class", worker_class]
     command += ["--bind", f"127.0.0.1:{port}", "--keep-alive", "30", "--log-level", "error"]
     command += ["--no-control-socket", f"loadtest.bare:{application}"]
-    return start(command, port, "/", {"DATABASE_URL": database})
+    return start(command, port, "/", {"DATABASE_URL": database, "BARE_BODY": str(body)})
+
+
+def start_edge(service: Target, data: Path) -> Target:
+    """HAProxy with a cache, as the edge has it, in front of the service."""
+    port = free_port()
+    template = (Path(__file__).parent / "haproxy.cfg").read_text(encoding="utf-8")
+    configuration = data / "haproxy.cfg"
+    configuration.write_text(template.format(port=port, service=service.port))
+    return start(["haproxy", "-db", "-f", str(configuration)], port, "/health/live", {})
 
 
 def stop(target: Target) -> None:

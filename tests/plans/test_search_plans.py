@@ -151,7 +151,7 @@ def test_without_the_index_by_words_the_bound_is_broken(explained: list[Any], fi
     with psycopg.connect(filled, autocommit=True) as connection:
         connection.execute("DROP INDEX events_archive_search")
         try:
-            service._find(generate.FREQUENCIES[1e-4], None, 20, 0)
+            service._find(generate.FREQUENCIES[1e-6], None, 20, 0)
         finally:
             connection.execute(
                 "CREATE INDEX events_archive_search ON events_archive USING gin (search)"

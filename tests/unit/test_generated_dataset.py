@@ -274,3 +274,9 @@ def test_several_processes_write_what_one_writes(
         for n in (1, 2)
     )
     assert one == two
+
+
+def test_the_sweep_of_the_load_test_knows_the_rare_words() -> None:
+    from loadtest.sweep import WORDS
+
+    assert list(WORDS.values()) == list(generate.FREQUENCIES.values())
