@@ -51,8 +51,8 @@ load: $(VENV)/.test  ## Play a load scenario: make load SCENARIO=booking|authori
 bench: $(VENV)/.test  ## Measure the service against plain SQL on this machine and print the table of loadtest/README.md.
 	@$(bin)/python -m loadtest.bench
 
-sweep: $(VENV)/.test  ## Time searches that no cache knows, frequent words and rare: make sweep [HOST=http://127.0.0.1:8081].
-	@$(bin)/python -m loadtest.sweep --host "$(HOST)" $(ARGS)
+sweep: $(VENV)/.test  ## Time searches that no cache knows, frequent words and rare, on the data of make data: make sweep [DATA_DIR=.data].
+	@$(bin)/python -m loadtest.sweep --data-dir "$(DATA_DIR)" $(ARGS)
 
 lock: $(VENV)/.test  ## Pin the newest versions of all dependencies again, with hashes, for Python 3.11 to 3.13.
 	@$(bin)/python -m pip --disable-pip-version-check --quiet install uv

@@ -29,6 +29,7 @@ from loadtest import wire
 from loadtest.drive import BUYERS, Sample, Step, different, drive, same
 from loadtest.plain_sql import EVENT, pgbench, plain_psycopg, prepare_booking
 from loadtest.servers import (
+    FORGETFUL,
     GENERATOR_CORE,
     Target,
     cpu_seconds,
@@ -200,7 +201,7 @@ def miss_rows(data: Path, arguments: argparse.Namespace, started: Started) -> Ro
     names = ("first page, miss", "search, miss", "search of a day, miss")
     if not any(arguments.only in name for name in names):
         return {}
-    service = started(start_service(data / "forgetful", BILETTER_CATALOGUE_FRESHNESS="0.000001"))
+    service = started(start_service(data / "forgetful", **FORGETFUL))
     paths = (FIRST_PAGE, SEARCH, f"{SEARCH}&date=2024-12-25")
     rows: Rows = {}
     for name, path in zip(names, paths, strict=True):

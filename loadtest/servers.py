@@ -84,6 +84,13 @@ def start_service(data: Path, **settings: str) -> Target:
     return target._replace(database=(data / "database_url").read_text().strip())
 
 
+FORGETFUL = {
+    "BILETTER_CATALOGUE_FRESHNESS": "0.000001",
+    "BILETTER_ARCHIVE_FRESHNESS": "0.000001",
+}
+"""Settings of a service whose caches forget at once."""
+
+
 def start_bare(application: str, worker_class: str, database: str, body: Path) -> Target:
     """A bare application on one gunicorn worker of the given class, which answers these bytes."""
     port = free_port()

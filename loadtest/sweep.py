@@ -1,7 +1,7 @@
-"""`make sweep`: how long searches take that no cache knows yet, one at a time, through the API.
+"""`make sweep`: how long searches take that no cache knows, one at a time, through the API.
 
-Every request is written in other letters, large and small, so that each goes to the database.
-First the searches of the load profile; then words that one row in ten to one in a million has, the
+It starts a service of its own on the data of `make run`, whose caches forget at once. First the
+searches of the load profile; then words that one row in ten to one in a million has, the
 first page and the fiftieth, with a day and without.
 """
 
@@ -11,15 +11,15 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from loadtest import wire
-from loadtest.options import parse_host
 from loadtest.record import percentile
 from loadtest.search import ARCHIVE_DAY, QUERIES
+from loadtest.servers import FORGETFUL, start_service, stop
 
 # Words of the generated dataset, by the share of archived events that have them.
 WORDS = {
@@ -51,11 +51,14 @@ class Times(NamedTuple):
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make sweep")
-    parser.add_argument("--host", type=parse_host, required=True)
+    parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=40, help="of each shape; 40")
     arguments = parser.parse_args()
-    url = urlsplit(arguments.host)
-    took = asyncio.run(measure(url.hostname or "", url.port or 80, arguments.samples))
+    service = start_service(arguments.data_dir, **FORGETFUL)
+    try:
+        took = asyncio.run(measure(service.port, arguments.samples))
+    finally:
+        stop(service)
     profile = [report(shape, took[shape]) for shape in profile_shapes()]
     print()
     sweep = [report(shape, took[shape]) for shape in sweep_shapes()]
@@ -81,15 +84,14 @@ def sweep_shapes() -> list[Shape]:
     ]
 
 
-async def measure(host: str, port: int, samples: int) -> dict[Shape, Times]:
+async def measure(port: int, samples: int) -> dict[Shape, Times]:
     """Ask for each shape so many times, all shapes in turn."""
-    line = await wire.connect(host, port)
+    line = await wire.connect("127.0.0.1", port)
     shapes = [*profile_shapes(), *sweep_shapes()]
-    writings = {shape: spellings(shape.query) for shape in shapes}
     took: dict[Shape, list[float]] = {shape: [] for shape in shapes}
     for _ in range(samples + 1):
         for shape in shapes:
-            path = f"/api/events?query={quote(next(writings[shape]))}&page={shape.page}&pageSize=20"
+            path = f"/api/events?query={quote(shape.query)}&page={shape.page}&pageSize=20"
             request = wire.request("GET", path + (f"&date={shape.day}" if shape.day else ""))
             sent = time.perf_counter()
             status, body = await line.send(request)
@@ -98,16 +100,6 @@ async def measure(host: str, port: int, samples: int) -> dict[Shape, Times]:
                 raise SystemExit(f"{path} answered {status}: {body.decode()}")
     line.close()
     return {shape: Times(times[0], times[1:]) for shape, times in took.items()}
-
-
-def spellings(text: str) -> Iterator[str]:
-    """The same words in ever other letters, large and small."""
-    places = [place for place, sign in enumerate(text) if sign.isalpha()][:10]
-    for cases in product((False, True), repeat=len(places)):
-        signs = list(text.lower())
-        for place, is_large in zip(places, cases, strict=True):
-            signs[place] = signs[place].upper() if is_large else signs[place]
-        yield "".join(signs)
 
 
 def report(shape: Shape, times: Times) -> float:

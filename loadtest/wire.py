@@ -28,7 +28,10 @@ class Line(asyncio.Protocol):
         if head_end < 0:
             self._buffer = buffer
             return
-        at = buffer.find(b"ontent-Length: ", 0, head_end) + 15
+        at = buffer.find(b"ontent-Length: ", 0, head_end)
+        if at < 0:
+            at = buffer.find(b"ontent-length: ", 0, head_end)  # As HAProxy writes it.
+        at += 15
         length = int(buffer[at : buffer.find(b"\r", at)])
         if len(buffer) < head_end + 4 + length:
             self._buffer = buffer

@@ -46,6 +46,7 @@ def environment(database_url: str) -> dict[str, str]:
         "BILETTER_ALLOW_RESET": "true",
         "BILETTER_DATABASE_POOL_SIZE": "40",
         "BILETTER_AUTH_CACHE_SECONDS": "1",
+        "BILETTER_ARCHIVE_FRESHNESS": "3",
         "BILETTER_LOCK_TIMEOUT": "2",
         "PAYMENT_TEAM_SLUG": "biletter",
         "PAYMENT_PASSWORD": GATEWAY_PASSWORD,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +17,8 @@ from app.kernel.cache import SharedCache
 from app.kernel.config import settings
 
 _PAGES_KEPT = 2_000
+_BLOCK = 100
+_BLOCKS_KEPT = 3_000
 _EXTENT_SECONDS = 60.0
 
 Key = tuple[str, date | None, int, int]
@@ -24,6 +27,7 @@ Key = tuple[str, date | None, int, int]
 class _Caches(NamedTuple):
     pages: SharedCache[Key, Page]
     counts: SharedCache[tuple[str | None, date | None], int]
+    blocks: SharedCache[tuple[str | None, date | None, int], Sequence[Event]]
     extent: SharedCache[None, archive.Extent | None]
 
 
@@ -32,6 +36,8 @@ _caches: _Caches | None = None
 
 def list_events(text: str | None, day: date | None, *, page: int, size: int) -> Page:
     """A page of the catalogue; it may be BILETTER_CATALOGUE_FRESHNESS old.
+
+    What is of the archive may be as old as BILETTER_ARCHIVE_FRESHNESS says, too.
 
     The order: upcoming events, soonest first, with all words in the title before the rest; events
     that have begun, last begun first; the archive, newest first.
@@ -68,13 +74,33 @@ def _find(text: str, day: date | None, limit: int, offset: int) -> Sequence[Even
     skipped = max(0, offset - active)
     if skipped >= extent.most:
         return found
-    if query is None:
-        found += archive.browse(day, limit=missing, offset=skipped)
-    elif day is not None:
-        found += archive.search_day(query, day, limit=missing, offset=skipped)
-    else:
-        found += archive.search(query, extent, limit=missing, offset=skipped)
+    return found + _archived(query, day, missing, skipped, extent)
+
+
+def _archived(
+    query: str | None, day: date | None, limit: int, offset: int, extent: archive.Extent
+) -> list[Event]:
+    """A page out of blocks of the archive, which serve pages of all sizes for longer."""
+    found: list[Event] = []
+    for number in range(offset // _BLOCK, (offset + limit - 1) // _BLOCK + 1):
+        block = _kept().blocks.get(
+            (query, day, number), partial(_read_block, query, day, number * _BLOCK, extent)
+        )
+        first = number * _BLOCK
+        found += block[max(0, offset - first) : offset + limit - first]
+        if len(block) < _BLOCK:
+            break
     return found
+
+
+def _read_block(
+    query: str | None, day: date | None, offset: int, extent: archive.Extent
+) -> Sequence[Event]:
+    if query is None:
+        return archive.browse(day, limit=_BLOCK, offset=offset)
+    if day is not None:
+        return archive.search_day(query, day, limit=_BLOCK, offset=offset)
+    return archive.search(query, extent, limit=_BLOCK, offset=offset)
 
 
 def _kept() -> _Caches:
@@ -84,6 +110,7 @@ def _kept() -> _Caches:
         _caches = _Caches(
             SharedCache(_PAGES_KEPT, seconds),
             SharedCache(_PAGES_KEPT, seconds),
+            SharedCache(_BLOCKS_KEPT, settings().archive_freshness),
             SharedCache(1, _EXTENT_SECONDS),
         )
     return _caches

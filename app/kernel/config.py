@@ -102,6 +102,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     catalogue_freshness: Annotated[
         Seconds, msgspec.Meta(description="Seconds until a changed event shows in the catalogue.")
     ] = 2.0
+    archive_freshness: Annotated[
+        Seconds, msgspec.Meta(description="As that, for events that are over.")
+    ] = 30.0
     log_requests: Annotated[
         str,
         msgspec.Meta(
