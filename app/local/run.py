@@ -5,15 +5,11 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
-import secrets
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -22,17 +18,19 @@ from typing import IO
 
 import psycopg
 
+from app.dataset import seats
+from app.dataset.accounts import GENERATOR_ACCOUNTS
 from app.kernel import config
-from app.local import seed
-from app.local.postgres import EmbeddedPostgres, StartError, end_with_parent
+from app.local import seed, simulators
+from app.local.postgres import EmbeddedPostgres, StartError
+from app.local.processes import (
+    CannotStart,
+    Process,
+    require_alive,
+    start,
+    wait_until_it_answers,
+)
 from app.migrations import runner
-
-_READY_SECONDS = 60.0
-_STOP_SECONDS = 40.0
-
-
-class CannotStart(Exception):
-    """One sentence for the person at the terminal."""
 
 
 class Stopped(Exception):
@@ -74,25 +72,26 @@ def _run(stack: ExitStack, port: int, data: Path) -> int:
         raise CannotStart(f"DATA_DIR {data} cannot be used: {error.strerror}.") from None
     stack.enter_context(_only_one(data))
     database_url = os.environ.get("DATABASE_URL") or _start_postgres(stack, data)
-    _prepare_database(database_url)
-    environ = {**os.environ, "DATABASE_URL": database_url}
+    children: dict[str, Process] = {}
+    provider_url = os.environ.get("EVENT_PROVIDER_URL", "")
+    if not provider_url:
+        children["event provider"], provider_url = simulators.start_provider(stack, data)
+    _prepare_database(database_url, provider_url)
+    environ = {**os.environ, "DATABASE_URL": database_url, "EVENT_PROVIDER_URL": provider_url}
     if not os.environ.get("DATABASE_URL"):
         (data / "database_url").write_text(database_url + "\n")  # For psql and the benchmark.
     environ |= _defaults(environ, port, data)
-    children: dict[str, subprocess.Popen[bytes]] = {}
     if "PAYMENT_GATEWAY_URL" not in os.environ:
-        children["payment gateway"] = _start_gateway(stack, environ, data, port)
+        children["payment gateway"] = simulators.start_gateway(stack, environ, data, port)
     conf = Path(__file__).parent.parent / "server" / "gunicorn.conf.py"
-    children["gunicorn"] = _start(
+    children["gunicorn"] = start(
         stack, environ, "gunicorn", "--config", str(conf), "--no-control-socket"
     )
-    children["worker"] = _start(stack, environ, "app.worker")
-    _await(f"http://127.0.0.1:{port}/health/ready", children)
+    children["worker"] = start(stack, environ, "app.worker")
+    wait_until_it_answers(f"http://127.0.0.1:{port}/health/ready", children)
     _greet(port, time.monotonic() - started, environ)
     while True:
-        for name, child in children.items():
-            if child.poll() is not None:
-                raise CannotStart(f"{name} has ended with code {child.returncode}.")
+        require_alive(children)
         time.sleep(0.2)
 
 
@@ -130,7 +129,7 @@ def _start_postgres(stack: ExitStack, data: Path) -> str:
     return postgres.url
 
 
-def _prepare_database(url: str) -> None:
+def _prepare_database(url: str, provider_url: str) -> None:
     try:
         connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
     except psycopg.Error as error:
@@ -142,8 +141,11 @@ def _prepare_database(url: str) -> None:
         runner.upgrade(url)
         if seed.is_empty(connection):
             print("Filling the empty database ...")
-            with connection.transaction():
-                seed.seed(connection, datetime.now(UTC))
+            try:
+                with connection.transaction():
+                    seed.seed(connection, datetime.now(UTC), provider_url)
+            except seats.Unavailable as error:
+                raise CannotStart(str(error)) from None
             seed.finish(connection)
 
 
@@ -161,78 +163,15 @@ def _defaults(environ: dict[str, str], port: int, data: Path) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if name not in environ}
 
 
-def _start_gateway(
-    stack: ExitStack, environ: dict[str, str], data: Path, port: int
-) -> subprocess.Popen[bytes]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        gateway_port = probe.getsockname()[1]
-    slug = "biletter"
-    password, secret = secrets.token_hex(24), secrets.token_hex(24)
-    environ |= {
-        "PAYMENT_GATEWAY_URL": f"http://127.0.0.1:{gateway_port}",
-        "PAYMENT_TEAM_SLUG": slug,
-        "PAYMENT_PASSWORD": password,
-        "PAYMENT_WEBHOOK_SECRET": secret,
-    }
-    child = _start(
-        stack,
-        environ,
-        "app.simulators.gateway",
-        *("--port", str(gateway_port), "--data", str(data / "gateway.sqlite")),
-        *("--team-slug", slug, "--password", password, "--webhook-secret", secret),
-        *("--webhook-url", f"http://127.0.0.1:{port}/api/payments/notifications"),
-    )
-    _await(f"http://127.0.0.1:{gateway_port}/simulator/health", {"payment gateway": child})
-    return child
-
-
-def _start(
-    stack: ExitStack, environ: dict[str, str], module: str, *arguments: str
-) -> subprocess.Popen[bytes]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C reaches us alone; we end the children in order.
-        preexec_fn=end_with_parent(signal.SIGTERM),  # noqa: PLW1509 - single-threaded here
-    )
-    stack.callback(_end, child)
-    return child
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    child.terminate()
-    try:
-        child.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _await(url: str, children: dict[str, subprocess.Popen[bytes]]) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline:
-        for name, child in children.items():
-            if child.poll() is not None:
-                raise CannotStart(f"{name} has ended with code {child.returncode}.")
-        try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own address
-                return
-        except (OSError, urllib.error.URLError):
-            time.sleep(0.1)
-    raise CannotStart(f"{url} does not answer.")
-
-
 def _greet(port: int, seconds: float, environ: dict[str, str]) -> None:
     base = f"http://127.0.0.1:{port}"
-    _, email, password = seed.GENERATOR_ACCOUNTS[0]
+    _, email, password = GENERATOR_ACCOUNTS[0]
     demo, demo_password = seed.DEMO_ACCOUNT
     print(f"""
 Biletter is running at {base} (started in {seconds:.1f} s)
   API documentation   {base}/docs
   payment gateway     {environ["PAYMENT_GATEWAY_URL"]} (page of the simulator: /simulator)
+  event provider      {environ["EVENT_PROVIDER_URL"]} (likewise)
   accounts            {demo} : {demo_password}
                       {email} : {password}
 Try:

@@ -161,7 +161,7 @@ def test_the_simulators_stand_apart() -> None:
 
 def test_the_load_generator_never_imports_the_application() -> None:
     # The benchmark runs the service's own statement through other drivers.
-    playing = [path for path in python_files(ROOT / "loadtest") if path.name != "bench.py"]
+    playing = [path for path in python_files(ROOT / "loadtest") if path.name != "plain_sql.py"]
     assert [str(one) for path in playing for one in of_app(path)] == []
 
 
