@@ -18,8 +18,10 @@ from app.kernel import db
 
 _WALK_LEAST, _WALK_PER_ROW = 500, 2
 _WALK_SPAN = timedelta(days=30)
+_DAY_MOST = 1_000_000
 _GROWTH_MOST = 64
 _SHORTEST = timedelta(hours=1)
+_LONG_STRETCH = timedelta(days=7)
 
 # Without a zone, as the archive's times are.
 _BEGINNING = datetime(1, 1, 1)  # noqa: DTZ001
@@ -36,7 +38,8 @@ _MOST = """
 _WALK = """
     WITH newest AS MATERIALIZED (
         SELECT id, title, datetime_start, search @@ %(query)s::tsquery AS is_hit
-        FROM events_archive WHERE datetime_start >= %(since)s
+        FROM events_archive
+        WHERE datetime_start >= %(since)s AND datetime_start < %(until)s
         ORDER BY datetime_start DESC, id DESC LIMIT %(walk)s
     )
     (SELECT id, title, NULL AS at, NULL AS found FROM newest WHERE is_hit
@@ -46,13 +49,12 @@ _WALK = """
      ORDER BY datetime_start, id LIMIT 1)
     LIMIT %(limit)s
 """
-# What is below a place in the order; the comparison without the id is what rules slices out.
 # The hits are a step of their own, or a plan might go by date and hope to find them soon.
 _STRETCH = """
     WITH hits AS MATERIALIZED (
         SELECT id, title, datetime_start FROM events_archive
         WHERE search @@ %(query)s::tsquery AND datetime_start >= %(since)s
-          AND datetime_start <= %(at)s AND (datetime_start, id) < (%(at)s, %(id)s)
+          AND datetime_start <= %(at)s AND (datetime_start < %(at)s OR id < %(id)s)
     )
     SELECT found, page.id, title
     FROM (SELECT count(*) AS found FROM hits) AS counted LEFT JOIN
@@ -110,17 +112,18 @@ def search_day(query: str, day: date, *, limit: int, offset: int) -> Sequence[Ev
     """A page of the archived events of a day that match, newest first."""
     since, until = _hours(day)
     search = _Search(query, limit, offset)
-    search.read(since, _Place(until, 0))
+    search.walk(since, until, _DAY_MOST)
     return search.page
 
 
 def search(query: str, extent: Extent, *, limit: int, offset: int) -> Sequence[Event]:
     """A page of the archived events that match, newest first."""
     search = _Search(query, limit, offset)
-    place = search.walk(extent.newest - _WALK_SPAN)
+    walk = max(_WALK_LEAST, _WALK_PER_ROW * (offset + limit))
+    place = search.walk(extent.newest - _WALK_SPAN, _END, walk)
     while search.missing and place.at > _BEGINNING:
         seen = max(extent.newest - place.at, _SHORTEST)
-        since = _earlier(place.at, seen * search.growth())
+        since = _whole_slices(place.at, seen * search.growth())
         if since <= extent.oldest:
             since = _BEGINNING
         search.read(since, place)
@@ -156,10 +159,9 @@ class _Search:
             return _GROWTH_MOST
         return min(_GROWTH_MOST, max(1.0, 2 * self.missing / self._found))
 
-    def walk(self, since: datetime) -> _Place:
-        """Read the newest events by date, and return where that ended."""
-        walk = max(_WALK_LEAST, _WALK_PER_ROW * (self._offset + self._limit))
-        rows = self._execute(_WALK, since=since, walk=walk)
+    def walk(self, since: datetime, until: datetime, walk: int) -> _Place:
+        """Read at most so many events by date, the newest first, and return where that ended."""
+        rows = self._execute(_WALK, since=since, until=until, walk=walk)
         end = rows[-1] if rows and rows[-1][1] is None else None
         self.page += [Event(row[0], row[1]) for row in rows if row[1] is not None]
         if end is None:
@@ -183,8 +185,15 @@ class _Search:
             return connection.execute(sql, {"query": self._query} | place | params).fetchall()
 
 
-def _earlier(moment: datetime, span: timedelta) -> datetime:
-    return moment - span if moment - _BEGINNING > span else _BEGINNING
+def _whole_slices(end: datetime, span: timedelta) -> datetime:
+    """Where a stretch begins: one that is long goes to the beginning of a quarter.
+
+    The hits of a whole slice come out of the index by words alone.
+    """
+    since = end - span if end - _BEGINNING > span else _BEGINNING
+    if span < _LONG_STRETCH:
+        return since
+    return datetime(since.year, (since.month - 1) // 3 * 3 + 1, 1)  # noqa: DTZ001
 
 
 def _hours(day: date) -> tuple[datetime, datetime]:

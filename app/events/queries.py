@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import date
 
@@ -19,13 +20,19 @@ _UPCOMING, _BEGUN = "starts_at >= now()", "starts_at < now()"
 
 # A word is looked for by its stem. Surnames are why that is not all: the stemmer makes козл of
 # Козлов and козлов of Козлова, so the stem's own stem and the word as it stands count as well.
-# Stop words count for nothing, unfinished ones ("концерт для") too.
+# Stop words count for nothing, unfinished ones ("концерт для") too. Nothing is looked for twice:
+# each form has its list of events read.
 _TSQUERY = """
-    SELECT string_agg('(' || part::text || ')', ' & ')::tsquery::text FROM (
-        SELECT CASE WHEN numnode(stem) > 1 THEN stem
-               ELSE stem || plainto_tsquery('simple', word) || CASE
-                   WHEN length(again) > 5 THEN again::tsquery ELSE '' END END
-               || CASE WHEN is_unfinished THEN to_tsquery('simple', word || ':*') ELSE '' END
+    SELECT string_agg('(' || part || ')', ' & ')::tsquery::text FROM (
+        SELECT CASE WHEN numnode(stem) > 1 THEN stem::text ELSE (
+            SELECT string_agg(DISTINCT form, ' | ') FROM (
+                VALUES (stem::text), (plainto_tsquery('simple', word)::text),
+                    (CASE WHEN length(again) > 5 THEN again ELSE stem::text END),
+                    (CASE WHEN is_unfinished THEN quote_literal(word) || ':*' END)
+            ) AS forms (form)
+            WHERE NOT (is_unfinished AND starts_with(form, rtrim(quote_literal(word), ''''))
+                       AND right(form, 1) <> '*')
+        ) END
         FROM (SELECT search_text(word) AS word, false AS is_unfinished
                   FROM unnest(%(words)s::text[]) AS word
               UNION ALL SELECT search_text(%(unfinished)s), true WHERE %(unfinished)s <> ''
@@ -34,13 +41,14 @@ _TSQUERY = """
             CAST(plainto_tsquery('russian', trim(stem::text, '''')) AS text) AS again
         WHERE numnode(stem) > 0
         UNION ALL
-        SELECT phrase FROM unnest(%(phrases)s::text[]) AS text,
+        SELECT phrase::text FROM unnest(%(phrases)s::text[]) AS text,
             phraseto_tsquery('russian', search_text(text)) AS phrase
         WHERE numnode(phrase) > 0
     ) AS parts (part)
 """
 
 
+@functools.lru_cache(4096)
 def tsquery(wanted: Wanted) -> str | None:
     """The text as PostgreSQL's tsquery; None if there is nothing in it to look for."""
     with db.read_only() as connection:

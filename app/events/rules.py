@@ -9,6 +9,7 @@ from typing import NamedTuple
 LONGEST = 200
 """Characters of a search text; nobody types more, and what follows is not looked at."""
 _LEAST_PREFIX = 3
+_FIRST_PAGE, _BLOCK = 20, 100
 
 _QUOTES = str.maketrans(dict.fromkeys("«»“”„‟″", '"'))
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")
@@ -43,3 +44,14 @@ def understand(text: str) -> Wanted:
             unfinished = last[1]
             words[-1:] = [words[-1][: last.start(1)]] if last.start(1) else []
     return Wanted(tuple(words), phrases, unfinished)
+
+
+def block(offset: int) -> tuple[int, int]:
+    """Begin and end of the block of a list that this place is in: 0, 20, 100, 200, 300 and so on.
+
+    The first page is what most ask for, so it does not wait for eighty more.
+    """
+    if offset < _FIRST_PAGE:
+        return 0, _FIRST_PAGE
+    first = offset // _BLOCK * _BLOCK
+    return max(first, _FIRST_PAGE), first + _BLOCK

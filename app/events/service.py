@@ -17,7 +17,6 @@ from app.kernel.cache import SharedCache
 from app.kernel.config import settings
 
 _PAGES_KEPT = 2_000
-_BLOCK = 100
 _BLOCKS_KEPT = 3_000
 _EXTENT_SECONDS = 60.0
 
@@ -82,25 +81,27 @@ def _archived(
 ) -> list[Event]:
     """A page out of blocks of the archive, which serve pages of all sizes for longer."""
     found: list[Event] = []
-    for number in range(offset // _BLOCK, (offset + limit - 1) // _BLOCK + 1):
+    while len(found) < limit:
+        first, end = rules.block(offset)
         block = _kept().blocks.get(
-            (query, day, number), partial(_read_block, query, day, number * _BLOCK, extent)
+            (query, day, first),
+            partial(_read_block, query, day, extent, limit=end - first, offset=first),
         )
-        first = number * _BLOCK
-        found += block[max(0, offset - first) : offset + limit - first]
-        if len(block) < _BLOCK:
+        found += block[offset - first : offset - first + limit - len(found)]
+        if len(block) < end - first:
             break
+        offset = end
     return found
 
 
 def _read_block(
-    query: str | None, day: date | None, offset: int, extent: archive.Extent
+    query: str | None, day: date | None, extent: archive.Extent, *, limit: int, offset: int
 ) -> Sequence[Event]:
     if query is None:
-        return archive.browse(day, limit=_BLOCK, offset=offset)
+        return archive.browse(day, limit=limit, offset=offset)
     if day is not None:
-        return archive.search_day(query, day, limit=_BLOCK, offset=offset)
-    return archive.search(query, extent, limit=_BLOCK, offset=offset)
+        return archive.search_day(query, day, limit=limit, offset=offset)
+    return archive.search(query, extent, limit=limit, offset=offset)
 
 
 def _kept() -> _Caches:
