@@ -76,6 +76,8 @@ class _Import:
                 self._bring_seats(step)
         url = self._options.database_url
         if not indexes.has_search_index(self._connection):
+            with self._steps.step("sorting"), progress("sorting", "slice") as bar:
+                indexes.sort_slices(self._connection, url, bar.reach)
             with self._steps.step("search index"), progress("search index", "slice") as bar:
                 indexes.complete_search_index(self._connection, url, bar.reach)
         unsettled = self._connection.execute(

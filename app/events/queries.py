@@ -63,6 +63,15 @@ def tsquery(wanted: Wanted) -> str | None:
     return None if row is None else row[0]
 
 
+def active_days() -> tuple[date, date]:
+    """The first and the last day, on any clock, that may have active events."""
+    with db.read_only() as connection:
+        row = connection.execute(
+            "SELECT min(starts_at)::date - 1, max(starts_at)::date + 1 FROM events"
+        ).fetchone()
+    return (date.max, date.min) if row is None or row[0] is None else (row[0], row[1])
+
+
 def count_active(query: str | None, day: date | None) -> int:
     """How many active events match."""
     where = _where(query, day)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 LONGEST = 200
 """Characters of a search text; nobody types more, and what follows is not looked at."""
 _LEAST_PREFIX = 3
-_FIRST_PAGE, _BLOCK = 20, 100
+_FIRST_PAGE, _BLOCK, _DAY_BLOCK = 20, 100, 500
 
 _QUOTES = str.maketrans(dict.fromkeys("«»“”„‟″", '"'))
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")
@@ -46,11 +46,15 @@ def understand(text: str) -> Wanted:
     return Wanted(tuple(words), phrases, unfinished)
 
 
-def block(offset: int) -> tuple[int, int]:
-    """Begin and end of the block of a list that this place is in: 0, 20, 100, 200, 300 and so on.
+def block(offset: int, *, is_of_a_day: bool) -> tuple[int, int]:
+    """Begin and end of the block of a list that this place is in.
 
-    The first page is what most ask for, so it does not wait for eighty more.
+    Without a day 0, 20, 100, 200, 300 and so on: the first page is what most ask for, so it does
+    not wait for eighty more. The list of a day is short, and has to be read whole anyway.
     """
+    if is_of_a_day:
+        first = offset // _DAY_BLOCK * _DAY_BLOCK
+        return first, first + _DAY_BLOCK
     if offset < _FIRST_PAGE:
         return 0, _FIRST_PAGE
     first = offset // _BLOCK * _BLOCK

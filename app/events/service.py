@@ -17,7 +17,7 @@ from app.kernel.cache import SharedCache
 from app.kernel.config import settings
 
 _PAGES_KEPT = 2_000
-_BLOCKS_KEPT = 3_000
+_BLOCKS_KEPT = 5_000
 _EXTENT_SECONDS = 60.0
 
 Key = tuple[str, date | None, int, int]
@@ -26,6 +26,7 @@ Key = tuple[str, date | None, int, int]
 class _Caches(NamedTuple):
     pages: SharedCache[Key, Page]
     counts: SharedCache[tuple[str | None, date | None], int]
+    active_days: SharedCache[None, tuple[date, date]]
     blocks: SharedCache[tuple[str | None, date | None, int], Sequence[Event]]
     extent: SharedCache[None, archive.Extent | None]
 
@@ -62,18 +63,25 @@ def _find(text: str, day: date | None, limit: int, offset: int) -> Sequence[Even
     if text and (query := queries.tsquery(rules.understand(text))) is None:
         return []  # Only stop words or signs: there is nothing to look for.
     extent = _kept().extent.get(None, archive.extent)
-    found = list(queries.find_active(query, day, limit=limit, offset=offset))
-    missing = limit - len(found)
-    if not missing or extent is None:
+    found, active = _active(query, day, limit, offset)
+    missing, skipped = limit - len(found), max(0, offset - active)
+    if not missing or extent is None or skipped >= extent.most:
         return found
+    return [*found, *_archived(query, day, missing, skipped, extent)]
+
+
+def _active(
+    query: str | None, day: date | None, limit: int, offset: int
+) -> tuple[Sequence[Event], int]:
+    """What of a page is active events, and how many there are up to its end."""
+    if day is not None:
+        first, last = _kept().active_days.get(None, queries.active_days)
+        if not first <= day <= last:
+            return [], 0
+    found = queries.find_active(query, day, limit=limit, offset=offset)
     if found or offset == 0:
-        active = offset + len(found)
-    else:
-        active = _kept().counts.get((query, day), lambda: queries.count_active(query, day))
-    skipped = max(0, offset - active)
-    if skipped >= extent.most:
-        return found
-    return found + _archived(query, day, missing, skipped, extent)
+        return found, offset + len(found)
+    return found, _kept().counts.get((query, day), lambda: queries.count_active(query, day))
 
 
 def _archived(
@@ -82,7 +90,7 @@ def _archived(
     """A page out of blocks of the archive, which serve pages of all sizes for longer."""
     found: list[Event] = []
     while len(found) < limit:
-        first, end = rules.block(offset)
+        first, end = rules.block(offset, is_of_a_day=day is not None)
         block = _kept().blocks.get(
             (query, day, first),
             partial(_read_block, query, day, extent, limit=end - first, offset=first),
@@ -111,6 +119,7 @@ def _kept() -> _Caches:
         _caches = _Caches(
             SharedCache(_PAGES_KEPT, seconds),
             SharedCache(_PAGES_KEPT, seconds),
+            SharedCache(1, seconds),
             SharedCache(_BLOCKS_KEPT, settings().archive_freshness),
             SharedCache(1, _EXTENT_SECONDS),
         )

@@ -104,7 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 2.0
     archive_freshness: Annotated[
         Seconds, msgspec.Meta(description="As that, for events that are over.")
-    ] = 30.0
+    ] = 60.0
     log_requests: Annotated[
         str,
         msgspec.Meta(
