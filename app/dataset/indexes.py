@@ -63,7 +63,11 @@ def complete_search_index(
         for name in _slices(connection)
     ]
     _run_side_by_side(url, statements, advance)
-    # The index of the whole takes over those of its slices that are like it.
+    create_search_index(connection)
+
+
+def create_search_index(connection: Connection) -> None:
+    """Make the index of the whole; it takes over those of its slices that are like it."""
     connection.execute(f"CREATE INDEX events_archive_search ON events_archive {_OPTIONS}")
 
 

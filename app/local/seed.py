@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from app.dataset import generate, halls, seats
+from app.dataset import generate, halls, indexes, seats
 
 SIZE = generate.SIZES["small"]
 DEMO_ACCOUNT = ("demo@biletter.kz", "demo")
@@ -46,11 +46,13 @@ def seed(connection: psycopg.Connection[Any], now: datetime, provider_url: str) 
         "events (organizer_id, id, title, description, type, starts_at, provider)",
         ((1, *event) for event in generate.events(SIZE, now)),
     )
+    indexes.drop_search_index(connection)
     _copy(
         connection,
         "events_archive (id, title, description, type, datetime_start, provider)",
         generate.archived(SIZE),
     )
+    indexes.create_search_index(connection)
     connection.execute(
         "SELECT setval(pg_get_serial_sequence('users', 'user_id'), 2000000),"
         " setval(pg_get_serial_sequence('organizers', 'id'), 1)"
