@@ -1,7 +1,8 @@
 """The worker process: everything that happens without a request. Any number of them may run.
 
-`python -m app.worker` ends bookings whose hold ran out and asks the gateway about payments that
-are undecided. Nothing here is needed for a hold to end: a seat whose hold ran out is free at once.
+`python -m app.worker` ends bookings whose hold ran out, asks the gateway about payments that are
+undecided, and pays refunds back. Nothing here is needed for a hold to end: a seat whose hold ran
+out is free at once.
 """
 
 from gevent import monkey
@@ -20,6 +21,7 @@ from gevent.event import Event  # noqa: E402
 from app.bookings import service as bookings  # noqa: E402
 from app.checkout import service as checkout  # noqa: E402
 from app.kernel import config, db, errors, logs  # noqa: E402
+from app.payments import refunds  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ def jobs() -> list[Job]:
     return [
         Job(bookings.expire_due, config.settings().expiry_seconds),
         Job(checkout.settle_due, _LOOK_SECONDS),
+        Job(refunds.pay_due, _LOOK_SECONDS),
     ]
 
 

@@ -145,6 +145,29 @@ def capture(payment: Payment) -> None:
         raise Refused(f"confirm answered {status} {answer.get('errorCode', '')}")
 
 
+def cancel(payment: Payment, *, amount_minor: int | None) -> None:
+    """Give the money back, all of it or a part. Raises Refused, OutcomeUnknown.
+
+    All of it may be asked for again, a part may not: the gateway would pay it twice.
+    """
+    config = settings()
+    body: dict[str, Any] = {
+        "teamSlug": config.payment_team_slug,
+        "paymentId": payment.gateway_id,
+        "reason": "Возврат билетов",
+    }
+    # The order of the values is not the same in both.
+    if amount_minor is None:
+        signed: tuple[object, ...] = (payment.gateway_id, config.payment_password)
+    else:
+        signed = (amount_minor, config.payment_password, payment.gateway_id)
+        body["amount"] = amount_minor
+    body["token"] = rules.token(*signed, config.payment_team_slug)
+    status, answer = _post("PaymentCancel/cancel", body)
+    if status >= _CLIENT_ERROR:
+        raise Refused(f"cancel answered {status} {answer.get('errorCode', '')}")
+
+
 def _post(call: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     config = settings()
     if not config.payment_gateway_url:

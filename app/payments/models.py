@@ -18,6 +18,15 @@ class PaymentStatus(StrEnum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     REFUND_DUE = "REFUND_DUE"
+    REFUNDED = "REFUNDED"
+
+
+class RefundStatus(StrEnum):
+    DUE = "DUE"
+    """A worker tries it, ever more rarely."""
+    STUCK = "STUCK"
+    """As that, but somebody should look."""
+    PAID = "PAID"
 
 
 class Decision(StrEnum):
@@ -54,3 +63,19 @@ class GatewayPayment(NamedTuple):
     amount_minor: Decimal | int
     """A gateway may write 1500.00, and only a whole number of tiyn can be what we asked for."""
     currency: str
+
+
+class Refund(NamedTuple):
+    """What is owed back for an order."""
+
+    id: int
+    order_id: int
+    amount_minor: int
+    currency: str
+    status: RefundStatus
+    attempts: int
+    last_error: str
+    try_at: datetime
+    created_at: datetime
+    paid_at: datetime | None
+    note: str

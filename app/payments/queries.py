@@ -209,14 +209,19 @@ _ORPHAN = """
     ), owed AS (
         UPDATE payments SET status = 'REFUND_DUE', decided_at = clock_timestamp()
         WHERE status = 'COMPLETED' RETURNING order_id
+    ), entered AS (
+        INSERT INTO ledger (kind, order_id, line_id, amount_minor, currency)
+        SELECT 'REFUND_DUE', l.order_id, l.line_id, l.amount_minor, l.currency
+        FROM ledger l JOIN owed USING (order_id) WHERE l.kind = 'CHARGE'
+        ON CONFLICT ON CONSTRAINT ledger_once DO NOTHING
     )
-    INSERT INTO ledger (kind, order_id, line_id, amount_minor, currency)
-    SELECT 'REFUND_DUE', l.order_id, l.line_id, l.amount_minor, l.currency
-    FROM ledger l JOIN owed USING (order_id) WHERE l.kind = 'CHARGE'
-    ON CONFLICT ON CONSTRAINT ledger_once DO NOTHING
+    SELECT order_id FROM owed
 """
 
 
-def orphan_all(connection: db.Connection) -> None:
-    """Part all payments from their bookings, which are about to be erased."""
-    connection.execute(_ORPHAN)
+def orphan_all(connection: db.Connection) -> Sequence[int]:
+    """Part all payments from their bookings, which are about to be erased.
+
+    Returns the orders for which money is owed back now.
+    """
+    return [row[0] for row in connection.execute(_ORPHAN).fetchall()]

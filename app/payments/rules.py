@@ -22,15 +22,17 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     _S.VOIDED: frozenset({_S.FAILED, _S.REFUND_DUE}),
     _S.COMPLETED: frozenset({_S.REFUND_DUE}),
     _S.FAILED: frozenset(),
-    _S.REFUND_DUE: frozenset(),
+    _S.REFUND_DUE: frozenset({_S.REFUNDED}),
+    _S.REFUNDED: frozenset(),
 }
 
-DECIDED = frozenset({_S.COMPLETED, _S.FAILED, _S.REFUND_DUE})
+DECIDED = frozenset({_S.COMPLETED, _S.FAILED, _S.REFUND_DUE, _S.REFUNDED})
 
 _PAID = frozenset({"AUTHORIZED", "CONFIRMED"})
 # What was refunded before we had decided anything is as good as never paid.
 _FAILED = frozenset({"REJECTED", "CANCELLED", "EXPIRED", "FAILED", "REFUNDED"})
 _CAPTURED = "CONFIRMED"
+_RETURNED = frozenset({"CANCELLED", "REFUNDED"})
 
 MIN_AMOUNT = 1_000
 """Fewer tiyn the gateway does not take."""
@@ -62,6 +64,11 @@ def decide(payment: Payment, seen: GatewayPayment) -> Decision:
 def needs_capture(seen: GatewayPayment) -> bool:
     """Whether the money still has to be taken; the gateway refuses to take it twice."""
     return seen.status != _CAPTURED
+
+
+def is_returned(seen: GatewayPayment) -> bool:
+    """Whether all of the money has gone back, or was never taken."""
+    return seen.status in _RETURNED
 
 
 def new_order_id(now: datetime) -> int:

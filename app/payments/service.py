@@ -12,7 +12,7 @@ import gevent
 from app.kernel import audit, errors, metrics, outbox
 from app.kernel.config import settings
 from app.kernel.db import Connection
-from app.payments import gateway, queries, rules
+from app.payments import gateway, queries, refund_queries, rules
 from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
 
 OutcomeUnknown = gateway.OutcomeUnknown
@@ -181,6 +181,7 @@ def owe_refund(db: Connection, payment: Payment, seen: GatewayPayment) -> None:
     _decide(db, payment, PaymentStatus.REFUND_DUE, "refund.due")
     came = payment._replace(currency=seen.currency)
     queries.enter(db, "REFUND_DUE", came, line_id=None, amount_minor=math.ceil(seen.amount_minor))
+    refund_queries.owe(db, [payment.order_id])
 
 
 def owe_lines(db: Connection, booking_id: int, percent: int, prices: dict[int, int]) -> None:
@@ -194,6 +195,7 @@ def owe_lines(db: Connection, booking_id: int, percent: int, prices: dict[int, i
             owed = prices.get(line_id, 0) * percent // 100
             if owed:
                 queries.enter(db, "REFUND_DUE", payment, line_id=line_id, amount_minor=owed)
+        refund_queries.owe(db, [payment.order_id])
 
 
 def notice(gateway_id: str) -> None:
@@ -213,7 +215,7 @@ def signature_matches(body: bytes, given: str) -> bool:
 
 def orphan_all(db: Connection) -> None:
     """Part all payments from their bookings, which are about to be erased."""
-    queries.orphan_all(db)
+    refund_queries.owe(db, queries.orphan_all(db))
 
 
 def _decide(db: Connection, payment: Payment, to: PaymentStatus, action: str) -> None:

@@ -3,19 +3,23 @@
 from tests.integration.gateway import (
     clean_turns,
     coded,
+    coded_gateway,
     documented,
     either_gateway,
     gateway,
     puppet,
     service,
 )
+from tests.integration.shop import shop
 
 __all__ = [
     "clean_turns",
     "coded",
+    "coded_gateway",
     "documented",
     "either_gateway",
     "gateway",
     "puppet",
     "service",
+    "shop",
 ]

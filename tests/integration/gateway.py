@@ -251,6 +251,13 @@ def gateway(documented: Simulator, clean_turns: None) -> Iterator[Simulator]:  #
         yield simulator
 
 
+@pytest.fixture
+def coded_gateway(coded: Simulator, clean_turns: None) -> Iterator[Simulator]:  # noqa: ARG001 - it acts
+    """The simulator in its coded mode, well-behaved, used by the application."""
+    with _in_use(coded) as simulator:
+        yield simulator
+
+
 @pytest.fixture(params=["documented", "coded"])
 def either_gateway(
     request: pytest.FixtureRequest,

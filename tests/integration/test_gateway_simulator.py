@@ -59,6 +59,13 @@ def money_body(payment_id: str, amount: int | None = None) -> dict[str, Any]:
     return body if amount is None else body | {"amount": amount}
 
 
+def cancel_body(payment_id: str, amount: int | None = None) -> dict[str, Any]:
+    body = money_body(payment_id, amount)
+    if amount is None:
+        body["token"] = sign(payment_id, PASSWORD, SLUG)
+    return body
+
+
 class Clock:
     """A clock that only moves when told to."""
 
@@ -488,7 +495,7 @@ def test_confirm_refuses_what_the_contract_refuses(shop: Shop) -> None:
 
 def test_cancel_releases_or_refunds_by_state(shop: Shop) -> None:
     def cancel(payment_id: str) -> tuple[str, str]:
-        answer = shop.client.post(CANCEL, json=money_body(payment_id)).json
+        answer = shop.client.post(CANCEL, json=cancel_body(payment_id)).json
         return answer["status"], answer["cancellationType"]
 
     assert cancel(shop.init("new")) == ("CANCELLED", "FULL_CANCELLATION")
@@ -496,23 +503,23 @@ def test_cancel_releases_or_refunds_by_state(shop: Shop) -> None:
     confirmed = shop.paid("confirmed")
     shop.client.post(CONFIRM, json=money_body(confirmed))
     assert cancel(confirmed) == ("REFUNDED", "FULL_REFUND")
-    again = shop.client.post(CANCEL, json=money_body(confirmed))
+    again = shop.client.post(CANCEL, json=cancel_body(confirmed))
     assert (again.status_code, again.json["errorCode"]) == (409, "3409")
-    unknown = shop.client.post(CANCEL, json=money_body("1"))
+    unknown = shop.client.post(CANCEL, json=cancel_body("1"))
     assert (unknown.status_code, unknown.json["errorCode"]) == (404, "3404")
 
 
 def test_a_refund_can_be_made_in_parts_but_never_exceeds_what_was_captured(shop: Shop) -> None:
     payment_id = shop.paid()
-    partly = shop.client.post(CANCEL, json=money_body(payment_id, 50_000))
+    partly = shop.client.post(CANCEL, json=cancel_body(payment_id, 50_000))
     assert (partly.status_code, partly.json["errorCode"]) == (422, "3422")
     shop.client.post(CONFIRM, json=money_body(payment_id))
-    part = shop.client.post(CANCEL, json=money_body(payment_id, 50_000)).json
+    part = shop.client.post(CANCEL, json=cancel_body(payment_id, 50_000)).json
     assert (part["status"], part["cancellationType"]) == ("CONFIRMED", "PARTIAL_REFUND")
     assert part["remainingAmount"] == 100_000
-    too_much = shop.client.post(CANCEL, json=money_body(payment_id, 100_001))
+    too_much = shop.client.post(CANCEL, json=cancel_body(payment_id, 100_001))
     assert (too_much.status_code, too_much.json["errorCode"]) == (400, "3100")
-    rest = shop.client.post(CANCEL, json=money_body(payment_id)).json
+    rest = shop.client.post(CANCEL, json=cancel_body(payment_id)).json
     assert (rest["status"], rest["cancelledAmount"]) == ("REFUNDED", 100_000)
     ledger = shop.client.get("/simulator/ledger").json
     assert ledger["totals"] == {"authorized": 150_000, "captured": 150_000, "refunded": 150_000}
@@ -520,7 +527,7 @@ def test_a_refund_can_be_made_in_parts_but_never_exceeds_what_was_captured(shop:
 
 def test_as_coded_cancel_is_always_3001(coded: Shop) -> None:
     payment_id = coded.paid()
-    answer = coded.client.post(CANCEL, json=money_body(payment_id))
+    answer = coded.client.post(CANCEL, json=cancel_body(payment_id))
     assert (answer.status_code, answer.json["errorCode"]) == (401, "3001")
     assert coded.status(payment_id) == "AUTHORIZED"
 
@@ -604,7 +611,7 @@ def test_cancelled_and_expired_are_told_as_failed(
     shop = open_shop(url=receiver.url)
     cancelled, _ = shop.init("cancelled"), shop.init("expired")
     assert [receiver.take_status() for _ in range(2)] == ["NEW", "NEW"]
-    shop.client.post(CANCEL, json=money_body(cancelled))
+    shop.client.post(CANCEL, json=cancel_body(cancelled))
     assert json.loads(receiver.take()[1])["data"]["failure_reason"] == "CANCELLED"
     shop.clock.advance(minutes=30)
     shop.client.get("/simulator/ledger")

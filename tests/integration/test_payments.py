@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import gevent
@@ -27,118 +26,7 @@ from tests.integration.gateway import (
     free_port,
     until,
 )
-
-PRICE = 500_000
-
-
-class Attempt(NamedTuple):
-    """A booking whose payment was initiated."""
-
-    booking: int
-    order: int
-    location: str
-
-
-@dataclass
-class Records:
-    """What the database says, read past the application."""
-
-    sql: psycopg.Connection[Any]
-
-    def booking(self, booking: int) -> str:
-        return self._all("SELECT status FROM bookings WHERE id = %s", booking)[0][0]
-
-    def seats(self, event: Event) -> dict[str, int]:
-        return Counter(
-            row[0] for row in self._all("SELECT status FROM seats WHERE event_id = %s", event.id)
-        )
-
-    def payments(self, booking: int) -> list[str]:
-        query = "SELECT status FROM payments WHERE booking_id = %s ORDER BY created_at"
-        return [row[0] for row in self._all(query, booking)]
-
-    def orders(self, booking: int) -> list[int]:
-        query = "SELECT order_id FROM payments WHERE booking_id = %s ORDER BY created_at"
-        return [row[0] for row in self._all(query, booking)]
-
-    def payment(self, order: int) -> str:
-        return self._all("SELECT status FROM payments WHERE order_id = %s", order)[0][0]
-
-    def ledger(self, order: int) -> list[tuple[str, bool, int]]:
-        """Kind, whether it is about one line, and the sum."""
-        return self._all(
-            """SELECT kind, line_id IS NOT NULL, amount_minor FROM ledger
-               WHERE order_id = %s ORDER BY id""",
-            order,
-        )
-
-    def topics(self, booking: int) -> list[str]:
-        query = "SELECT topic FROM outbox WHERE key = %s ORDER BY id"
-        return [row[0] for row in self._all(query, str(booking))]
-
-    def unsound(self, event: Event) -> list[tuple[Any, ...]]:
-        """Seats of the event that are sold without a confirmed booking and completed payment."""
-        return self._all(
-            """SELECT s.id, b.status, p.status FROM seats s
-               LEFT JOIN bookings b ON b.id = s.holder_id
-               LEFT JOIN booking_lines l
-                   ON l.booking_id = b.id AND l.seat_id = s.id AND l.status = 'SOLD'
-               LEFT JOIN payments p
-                   ON p.booking_id = b.id AND p.status = 'COMPLETED' AND l.id = ANY(p.line_ids)
-               WHERE s.event_id = %s AND s.status = 'SOLD'
-                 AND (b.status IS DISTINCT FROM 'CONFIRMED' OR p.order_id IS NULL)""",
-            event.id,
-        )
-
-    def run_out(self, booking: int) -> None:
-        """Let the time of a booking pass; no sweep has come by yet."""
-        self.sql.execute(
-            "UPDATE bookings SET expires_at = now() - interval '1 second' WHERE id = %s", [booking]
-        )
-        self.sql.execute(
-            "UPDATE seats SET held_until = now() - interval '1 second' WHERE holder_id = %s",
-            [booking],
-        )
-
-    def check_now(self, order: int) -> None:
-        """Make it a payment's turn to be looked at."""
-        self.sql.execute("UPDATE payments SET check_due_at = now() WHERE order_id = %s", [order])
-
-    def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self.sql.execute(query, values).fetchall()
-
-
-@dataclass
-class Shop(Records):
-    """What most tests need: an event, a buyer, somebody without an account, and the records."""
-
-    new_user: Callable[[], Caller]
-    new_event: Callable[..., Event]
-    anybody: Caller
-    buyer: Caller
-    event: Event
-
-    def initiate(
-        self, buyer: Caller | None = None, event: Event | None = None, seats: int = 2
-    ) -> Attempt:
-        """Book the first seats of an event and initiate the payment."""
-        buyer, event = buyer or self.buyer, event or self.event
-        booking = buyer.book(event.id)
-        for seat in event.seats[:seats]:
-            assert buyer.select(booking, seat).status_code == 200
-        answer = buyer.pay(booking)
-        assert answer.status_code == 302, answer.text
-        return Attempt(booking, self.orders(booking)[-1], answer.headers["Location"])
-
-
-@pytest.fixture
-def shop(
-    sql: psycopg.Connection[Any],
-    new_user: Callable[[], Caller],
-    new_event: Callable[..., Event],
-    anybody: Caller,
-) -> Shop:
-    return Shop(sql, new_user, new_event, anybody, new_user(), new_event())
+from tests.integration.shop import PRICE, Attempt, Records, Shop, work, worked_until
 
 
 def hint(caller: Caller, which: str, order: int) -> str:
@@ -148,22 +36,10 @@ def hint(caller: Caller, which: str, order: int) -> str:
     return answer.json["message"]
 
 
-def work() -> int:
-    """One turn of the worker."""
-    from app.checkout import service
-
-    return service.settle_due()
-
-
 def settle(order: int) -> str:
     from app.checkout import service
 
     return service.settle(order)
-
-
-def worked_until(condition: Callable[[], Any]) -> None:
-    """Let the worker take turns until something has happened."""
-    until(lambda: condition() or (work(), condition())[1])
 
 
 def assert_sold(records: Records, event: Event, attempt: Attempt, seats: int = 2) -> None:

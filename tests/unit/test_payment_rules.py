@@ -86,7 +86,7 @@ STEPS = {
     (S.INITIATED, S.FAILED), (S.INITIATED, S.REFUND_DUE),
     (S.OPEN, S.VOIDED), (S.OPEN, S.COMPLETED), (S.OPEN, S.FAILED), (S.OPEN, S.REFUND_DUE),
     (S.VOIDED, S.FAILED), (S.VOIDED, S.REFUND_DUE),
-    (S.COMPLETED, S.REFUND_DUE),
+    (S.COMPLETED, S.REFUND_DUE), (S.REFUND_DUE, S.REFUNDED),
 }  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def test_a_payment_takes_only_the_steps_of_the_table(status: S, to: S) -> None:
 def test_a_voided_payment_never_completes_and_what_is_decided_only_turns_into_a_debt() -> None:
     assert S.COMPLETED not in rules.TRANSITIONS[S.VOIDED]
     for decided in rules.DECIDED:
-        assert rules.TRANSITIONS[decided] <= {S.REFUND_DUE}
+        assert rules.TRANSITIONS[decided] <= {S.REFUND_DUE, S.REFUNDED}
 
 
 def test_order_ids_of_ten_thousand_milliseconds_are_unique_growing_int64() -> None:
