@@ -170,6 +170,26 @@ class Importer:
         assert "Traceback" not in output
         return output
 
+    @contextmanager
+    def held_after_a_chunk(self) -> Iterator[None]:
+        """Let the first chunks in, one a connection, and hold whatever comes after them."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("""
+                CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF EXISTS (SELECT FROM import_chunks) THEN
+                        PERFORM pg_advisory_xact_lock(99);
+                    END IF;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER hold BEFORE INSERT ON import_chunks
+                    FOR EACH ROW EXECUTE FUNCTION hold();
+                SELECT pg_advisory_lock(99);
+            """)
+            yield
+            connection.execute("SELECT pg_advisory_unlock(99)")
+            connection.execute("DROP FUNCTION hold CASCADE")
+
     def one(self, statement: str, *values: Any) -> Any:
         rows = self.rows(statement, *values)
         return rows[0][0]

