@@ -16,7 +16,7 @@ from typing import LiteralString, NamedTuple
 from app.events.models import Event
 from app.kernel import db
 
-_WALK_LEAST, _WALK_PER_ROW = 500, 2
+_WALK_LEAST, _WALK_PER_ROW, _WALK_MOST = 500, 2, 5_000
 _WALK_SPAN = timedelta(days=30)
 _GROWTH_MOST = 64
 _SHORTEST = timedelta(hours=1)
@@ -166,15 +166,17 @@ class _Search:
 
     def walk(self, since: datetime) -> _Place:
         """Read the newest events by date, and return where that ended."""
-        walk = max(_WALK_LEAST, _WALK_PER_ROW * (self._offset + self._limit))
+        wanted = _WALK_PER_ROW * (self._offset + self._limit)
+        walk = min(_WALK_MOST, max(_WALK_LEAST, wanted))
         rows = self._execute(_WALK, since=since, walk=walk)
-        end = rows[-1] if rows and rows[-1][1] is None else None
         self.page += [Event(row[0], row[1]) for row in rows if row[1] is not None]
-        if end is None:
-            self._found = self._offset + len(self.page)
+        if len(self.page) == self._limit:
+            self._found = self._offset + self._limit
             return _Place(since, 0)
-        self._found = end[3]
-        return _Place(end[2], end[0])
+        if not rows:
+            return _Place(since, 0)
+        last_id, _, at, self._found = rows[-1]
+        return _Place(at, last_id)
 
     def read(self, since: datetime, below: _Place) -> None:
         """Read all hits of a stretch of time."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import gevent
 import pytest
 
 from app.events import archive, queries, service
+from app.events.rules import understand
 from app.kernel import db, errors
 from tests.conftest import Caller, Event
 
@@ -169,6 +171,19 @@ def test_a_thousand_who_miss_at_once_make_one_query(
 def test_a_page_far_beyond_the_end_is_empty_at_once(anybody: Caller) -> None:
     for query in ({}, {"query": WORD}, {"date": "2024-12-25"}):
         assert found(anybody, page=2**31 - 1, **query) == []
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize("newest", ["2031-01-01", "2021-01-01", "2015-01-01"])
+def test_an_extent_that_is_out_of_date_changes_no_page(newest: str) -> None:
+    query = queries.tsquery(understand(WORD))
+    assert query is not None
+    oldest, latest = datetime.fromisoformat("2014-01-01"), datetime.fromisoformat(newest)
+    stale = archive.Extent(oldest, latest, 10)
+    everything = [100001, 100002, 100000]
+    for offset in range(4):
+        page = archive.search(query, stale, limit=2, offset=offset)
+        assert [event.id for event in page] == everything[offset : offset + 2]
 
 
 @pytest.mark.usefixtures("catalogue")
