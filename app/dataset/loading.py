@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple, Self
 
 import psycopg
@@ -21,6 +21,7 @@ from app.dataset.tables import Table
 
 _WAITING = 2
 """Chunks that may wait beside those that are being loaded; they are what the memory is for."""
+_CANCEL_AGAIN_SECONDS = 0.2
 _DATA_ERRORS = ("22", "23", "54")
 """Classes of SQLSTATE that one row alone can cause."""
 
@@ -72,11 +73,14 @@ class Loader:
     def __exit__(self, kind: object, *_: object) -> None:
         try:
             if kind is None:
-                self._raise_failures(wait=True)
+                self._raise_failures(all_of_them=True)
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
-            for connection in self._connections:
-                connection.cancel()
+            # Once is not enough: a cancel that comes between two statements stops neither.
+            while not all(future.done() for future in self._futures):
+                for connection in self._connections:
+                    connection.cancel()
+                wait(self._futures, timeout=_CANCEL_AGAIN_SECONDS)
             self._threads.shutdown(wait=True)
             for connection in self._connections:
                 connection.close()
@@ -86,13 +90,13 @@ class Loader:
         digest = hashlib.blake2b(chunk.data, digest_size=16).digest()
         if digest in self._done:
             return
-        self._raise_failures(wait=False)
+        self._raise_failures(all_of_them=False)
         self._places.acquire()
         self._futures.append(self._threads.submit(self._load, chunk, digest))
 
-    def _raise_failures(self, *, wait: bool) -> None:
+    def _raise_failures(self, *, all_of_them: bool) -> None:
         for future in self._futures:
-            if wait or future.done():
+            if all_of_them or future.done():
                 future.result()
         self._futures = [one for one in self._futures if not one.done()]
 
