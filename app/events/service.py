@@ -62,10 +62,12 @@ def _find(text: str, day: date | None, limit: int, offset: int) -> Sequence[Even
     query = None
     if text and (query := queries.tsquery(rules.understand(text))) is None:
         return []  # Only stop words or signs: there is nothing to look for.
-    extent = _kept().extent.get(None, archive.extent)
     found, active = _active(query, day, limit, offset)
     missing, skipped = limit - len(found), max(0, offset - active)
-    if not missing or extent is None or skipped >= extent.most:
+    if not missing:
+        return found
+    extent = _kept().extent.get(None, archive.extent)
+    if extent is None or skipped >= extent.most:
         return found
     return [*found, *_archived(query, day, missing, skipped, extent)]
 

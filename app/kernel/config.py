@@ -116,9 +116,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         msgspec.Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level logged."),
     ] = "INFO"
-    event_provider_url: Annotated[
-        Url, msgspec.Meta(description="Base address of the event provider; empty: none.")
-    ] = ""
     payment_gateway_url: Annotated[
         Url, msgspec.Meta(description="Base address of the payment gateway; empty: no payments.")
     ] = ""
@@ -145,7 +142,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 _OWN_NAMES = ("database_url", "database_replica_url")
-_OWN_PREFIXES = ("payment_", "event_provider_")
+_OWN_PREFIXES = ("payment_",)
 _SECRET = {"database_url", "database_replica_url", "payment_password", "payment_webhook_secret"}
 
 

@@ -16,14 +16,13 @@ import psycopg
 from app.dataset import __main__ as dataset
 from app.dataset import generate, importing, writing
 from app.dataset.errors import Refused
-from app.local.postgres import EmbeddedPostgres, StartError
+from app.local.database import migrate, start_embedded
+from app.local.postgres import StartError
 from app.local.processes import CannotStart
-from app.local.seed import DEMO_ACCOUNT, hash_password
+from app.local.seed import add_demo_account
 from app.local.simulators import start_provider
-from app.migrations import runner
 
 _REFUSED, _FAILED = 2, 1
-_OLDEST_SERVER = 160000
 
 
 def main() -> int:
@@ -66,12 +65,13 @@ def _run(stack: ExitStack, arguments: argparse.Namespace, data: Path) -> int:
     folder = _made_up(data, size, int(seed)) if size else Path(arguments.from_)
     importing.inspect(folder)
     url = os.environ.get("DATABASE_URL") or _database(stack, data)
-    _prepare(url)
+    migrate(url)
     provider = os.environ.get("EVENT_PROVIDER_URL") or start_provider(stack, data)[1]
     outside = ("--database", url, "--provider", provider, "--rejects", str(data / "rejects"))
     status = dataset.main(["import", str(folder), *outside])
     if status != _REFUSED:
-        _keep_demo_account(url)
+        with psycopg.connect(url) as connection:
+            add_demo_account(connection)
     return status
 
 
@@ -97,34 +97,7 @@ def _database(stack: ExitStack, data: Path) -> str:
             raise Refused(
                 f"{data} is in use, by something without a PostgreSQL of its own. Set DATABASE_URL."
             ) from None
-    print("Starting PostgreSQL ...", flush=True)
-    postgres = EmbeddedPostgres(data / "postgres")
-    stack.callback(postgres.stop)
-    postgres.start()
-    return postgres.url
-
-
-def _prepare(url: str) -> None:
-    try:
-        with psycopg.connect(url, connect_timeout=5) as connection:
-            version = connection.info.server_version
-    except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise Refused(f"The database cannot be used: {reason}.") from None
-    if version < _OLDEST_SERVER:
-        raise Refused("DATABASE_URL names a PostgreSQL older than 16.")
-    runner.upgrade(url)
-
-
-def _keep_demo_account(url: str) -> None:
-    """The account that `make run` prints is in no file; its number may be."""
-    email, password = DEMO_ACCOUNT
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            """INSERT INTO users (email, password_hash, first_name, surname)
-               VALUES (%s, %s, '', '') ON CONFLICT (email) DO NOTHING""",
-            [email, hash_password(password)],
-        )
+    return start_embedded(stack, data)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ import psycopg
 from app.dataset import seats
 from app.dataset.accounts import GENERATOR_ACCOUNTS
 from app.kernel import config
-from app.local import seed, simulators
-from app.local.postgres import EmbeddedPostgres, StartError
+from app.local import database, seed, simulators
+from app.local.postgres import StartError
 from app.local.processes import (
     CannotStart,
     Process,
@@ -30,7 +30,6 @@ from app.local.processes import (
     start,
     wait_until_it_answers,
 )
-from app.migrations import runner
 
 
 class Stopped(Exception):
@@ -71,12 +70,13 @@ def _run(stack: ExitStack, port: int, data: Path) -> int:
     except OSError as error:
         raise CannotStart(f"DATA_DIR {data} cannot be used: {error.strerror}.") from None
     stack.enter_context(_only_one(data))
-    database_url = os.environ.get("DATABASE_URL") or _start_postgres(stack, data)
+    database_url = os.environ.get("DATABASE_URL") or database.start_embedded(stack, data)
+    database.migrate(database_url)
     children: dict[str, Process] = {}
     provider_url = os.environ.get("EVENT_PROVIDER_URL", "")
     if not provider_url:
         children["event provider"], provider_url = simulators.start_provider(stack, data)
-    _prepare_database(database_url, provider_url)
+    _fill_if_empty(database_url, provider_url)
     environ = {**os.environ, "DATABASE_URL": database_url, "EVENT_PROVIDER_URL": provider_url}
     if not os.environ.get("DATABASE_URL"):
         (data / "database_url").write_text(database_url + "\n")  # For psql and the benchmark.
@@ -121,32 +121,17 @@ def _only_one(data: Path) -> Iterator[IO[str]]:
         yield lock
 
 
-def _start_postgres(stack: ExitStack, data: Path) -> str:
-    print("Starting PostgreSQL ...")
-    postgres = EmbeddedPostgres(data / "postgres")
-    stack.callback(postgres.stop)
-    postgres.start()
-    return postgres.url
-
-
-def _prepare_database(url: str, provider_url: str) -> None:
-    try:
-        connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
-    except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise CannotStart(f"DATABASE_URL cannot be used: {reason}.") from None
-    with connection:
-        if connection.info.server_version < 160000:  # noqa: PLR2004 - see migration 0001
-            raise CannotStart("DATABASE_URL names a PostgreSQL older than 16.")
-        runner.upgrade(url)
-        if seed.is_empty(connection):
-            print("Filling the empty database ...")
-            try:
-                with connection.transaction():
-                    seed.seed(connection, datetime.now(UTC), provider_url)
-            except seats.Unavailable as error:
-                raise CannotStart(str(error)) from None
-            seed.finish(connection)
+def _fill_if_empty(url: str, provider_url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        if not seed.is_empty(connection):
+            return
+        print("Filling the empty database ...")
+        try:
+            with connection.transaction():
+                seed.seed(connection, datetime.now(UTC), provider_url)
+        except seats.Unavailable as error:
+            raise CannotStart(str(error)) from None
+        seed.finish(connection)
 
 
 def _defaults(environ: dict[str, str], port: int, data: Path) -> dict[str, str]:

@@ -13,7 +13,6 @@ from app.dataset import generate, halls, indexes, seats
 
 SIZE = generate.SIZES["small"]
 DEMO_ACCOUNT = ("demo@biletter.kz", "demo")
-_DEMO_ID = 1_999_999
 _SEATS_PER_EVENT = 100
 
 
@@ -27,11 +26,6 @@ def is_empty(connection: psycopg.Connection[Any]) -> bool:
 
 def seed(connection: psycopg.Connection[Any], now: datetime, provider_url: str) -> None:
     """Fill an empty database; the caller commits. Raises seats.Unavailable."""
-    email, password = DEMO_ACCOUNT
-    connection.execute(
-        "INSERT INTO users (user_id, email, password_hash) VALUES (%s, %s, %s)",
-        [_DEMO_ID, email, hash_password(password)],
-    )
     connection.execute("INSERT INTO organizers (id, slug, name) VALUES (1, 'biletter', 'Билеттер')")
     connection.execute("SET LOCAL timezone = 'UTC'")
     _copy(
@@ -57,6 +51,7 @@ def seed(connection: psycopg.Connection[Any], now: datetime, provider_url: str) 
         "SELECT setval(pg_get_serial_sequence('users', 'user_id'), 2000000),"
         " setval(pg_get_serial_sequence('organizers', 'id'), 1)"
     )
+    add_demo_account(connection)
     seats.bring(connection, provider_url)
     halls.furnish(connection, _SEATS_PER_EVENT, lambda _done, _all: None)
 
@@ -65,6 +60,15 @@ def finish(connection: psycopg.Connection[Any]) -> None:
     """What makes the first queries as fast as later ones; outside a transaction."""
     connection.execute("SELECT brin_summarize_new_values('seats_changed')")
     connection.execute("VACUUM (ANALYZE)")
+
+
+def add_demo_account(connection: psycopg.Connection[Any]) -> None:
+    """Add the account that `make run` prints, which is in no file, if it is not there."""
+    email, password = DEMO_ACCOUNT
+    connection.execute(
+        "INSERT INTO users (email, password_hash) VALUES (%s, %s) ON CONFLICT (email) DO NOTHING",
+        [email, hash_password(password)],
+    )
 
 
 def hash_password(password: str) -> str:
