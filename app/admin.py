@@ -37,7 +37,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = areas.add_parser("refunds", help="money that is owed back").add_subparsers(
         required=True, metavar="list|show|retry|paid"
     )
-    every = commands.add_parser("list", help="what is not paid back yet, stuck ones first")
+    every = commands.add_parser("list", help="what is not paid back yet")
     every.add_argument("--paid", action="store_true", help="what is paid back, instead")
     every.set_defaults(run=_list)
     for name, run, meaning in (
@@ -54,7 +54,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _list(options: argparse.Namespace) -> Iterable[str]:
-    wanted = (RefundStatus.PAID,) if options.paid else (RefundStatus.STUCK, RefundStatus.DUE)
+    wanted = (
+        [RefundStatus.PAID]
+        if options.paid
+        else [s for s in RefundStatus if s is not RefundStatus.PAID]
+    )
     found = refunds.listed(*wanted)
     for refund in found:
         yield _line(refund)
@@ -88,7 +92,7 @@ def _paid(options: argparse.Namespace) -> Iterable[str]:
 
 def _line(refund: Refund) -> str:
     amount = f"{money.decimal_string(refund.amount_minor)} {refund.currency}"
-    return f"{refund.id:>8}  {refund.status:<5}  order {refund.order_id}  {amount}"
+    return f"{refund.id:>8}  {refund.status:<7}  order {refund.order_id}  {amount}"
 
 
 if __name__ == "__main__":

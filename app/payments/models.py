@@ -26,6 +26,8 @@ class RefundStatus(StrEnum):
     """A worker tries it, ever more rarely."""
     STUCK = "STUCK"
     """As that, but somebody should look."""
+    UNCLEAR = "UNCLEAR"
+    """A part may have gone back, and only a person can find out. It is not tried."""
     PAID = "PAID"
 
 

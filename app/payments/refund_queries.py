@@ -23,7 +23,7 @@ _TAKE_DUE = f"""
         try_at = clock_timestamp() + (0.75 + random() / 2)
             * least(%(longest)s, %(first)s * 2.0 ^ least(attempts, 30)) * interval '1 second'
     WHERE id IN (
-        SELECT id FROM refunds WHERE status <> 'PAID' AND try_at <= clock_timestamp()
+        SELECT id FROM refunds WHERE status IN ('DUE', 'STUCK') AND try_at <= clock_timestamp()
         ORDER BY try_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
     RETURNING {_COLUMNS}
 """  # noqa: S608 - a constant
@@ -33,8 +33,7 @@ _LIST = f"""
 _FIND = f"SELECT {_COLUMNS} FROM refunds WHERE id = %(id)s"  # noqa: S608 - as above
 _LOCK = _FIND + " FOR NO KEY UPDATE"
 _NOTE_FAILURE = """
-    UPDATE refunds SET last_error = %(error)s,
-        status = CASE WHEN %(is_stuck)s THEN 'STUCK' ELSE status END
+    UPDATE refunds SET last_error = %(error)s, status = %(status)s
     WHERE id = %(id)s AND status <> 'PAID'
 """
 _TRY_NOW = """
@@ -81,12 +80,10 @@ def lock(connection: db.Connection, refund_id: int) -> Refund | None:
     return None if row is None else _refund(row)
 
 
-def note_failure(refund_id: int, error: str, *, is_stuck: bool) -> None:
-    """Remember why a refund could not be paid this time."""
+def note_failure(refund_id: int, status: RefundStatus, error: str) -> None:
+    """Remember why a refund could not be paid this time, and what that makes of it."""
     with db.primary().connection() as connection:
-        connection.execute(
-            _NOTE_FAILURE, {"id": refund_id, "error": error[:500], "is_stuck": is_stuck}
-        )
+        connection.execute(_NOTE_FAILURE, {"id": refund_id, "error": error[:500], "status": status})
 
 
 def try_now(refund_id: int) -> bool:

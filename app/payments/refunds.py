@@ -69,9 +69,10 @@ def _try(refund: Refund) -> None:
     try:
         _give_back(refund, payment)
     except _Ambiguous as problem:
-        _note(refund, str(problem), is_stuck=True)
+        _note(refund, RefundStatus.UNCLEAR, str(problem))
     except (gateway.Refused, gateway.OutcomeUnknown) as problem:
-        _note(refund, str(problem), is_stuck=refund.attempts >= _PATIENCE)
+        is_stuck = refund.attempts >= _PATIENCE
+        _note(refund, RefundStatus.STUCK if is_stuck else RefundStatus.DUE, str(problem))
     except errors.Problem as problem:  # The database: the next turn is stored already.
         log.warning("refund has to wait", extra={"refund_id": refund.id, "error": problem.code})
     else:
@@ -85,8 +86,6 @@ def _give_back(refund: Refund, payment: Payment) -> None:
     if rules.is_returned(seen):
         return
     is_whole = refund.amount_minor >= seen.amount_minor
-    if not is_whole and refund.status is RefundStatus.STUCK:
-        raise _Ambiguous(refund.last_error)  # It is a person's turn: never a part twice.
     try:
         gateway.cancel(
             payment._replace(gateway_id=seen.gateway_id),
@@ -98,14 +97,14 @@ def _give_back(refund: Refund, payment: Payment) -> None:
         raise _Ambiguous(f"A part may have been paid back: {problem}") from None
 
 
-def _note(refund: Refund, error: str, *, is_stuck: bool) -> None:
+def _note(refund: Refund, status: RefundStatus, error: str) -> None:
     log.warning(
         "refund not paid",
         extra={"refund_id": refund.id, "attempts": refund.attempts, "error": error},
     )
-    refund_queries.note_failure(refund.id, error, is_stuck=is_stuck)
-    if is_stuck and refund.status is not RefundStatus.STUCK:
-        metrics.OUTCOMES.labels("refund", "stuck").inc()
+    refund_queries.note_failure(refund.id, status, error)
+    if status is not refund.status:
+        metrics.OUTCOMES.labels("refund", status.lower()).inc()
 
 
 def _store_paid(refund: Refund, *, actor: str, note: str) -> bool:

@@ -4,7 +4,8 @@ Revision ID: 0004
 Revises: 0003
 
 The ledger says what is owed for which line; a row here is the duty to pay it, with how often that
-has been tried and what the gateway said last. STUCK waits for a person, and is tried on.
+has been tried and what the gateway said last. STUCK waits for a person, and is tried on;
+UNCLEAR waits for a person and is not.
 """
 
 from alembic import op
@@ -23,7 +24,7 @@ def upgrade() -> None:
                          CONSTRAINT refunds_amount_positive CHECK (amount_minor > 0),
             currency     char(3) NOT NULL,
             status       text NOT NULL DEFAULT 'DUE' CONSTRAINT refunds_status_known
-                         CHECK (status IN ('DUE', 'STUCK', 'PAID')),
+                         CHECK (status IN ('DUE', 'STUCK', 'UNCLEAR', 'PAID')),
             attempts     integer NOT NULL DEFAULT 0,
             last_error   text NOT NULL DEFAULT '',
             try_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -32,7 +33,7 @@ def upgrade() -> None:
             note         text NOT NULL DEFAULT '',
             CONSTRAINT refunds_paid_at_a_time CHECK ((status = 'PAID') = (paid_at IS NOT NULL))
         );
-        CREATE INDEX refunds_to_pay ON refunds (try_at) WHERE status <> 'PAID';
+        CREATE INDEX refunds_to_pay ON refunds (try_at) WHERE status IN ('DUE', 'STUCK');
         ALTER TABLE payments DROP CONSTRAINT payments_status_known;
         ALTER TABLE payments ADD CONSTRAINT payments_status_known CHECK (status IN
             ('INITIATED', 'OPEN', 'VOIDED', 'COMPLETED', 'FAILED', 'REFUND_DUE', 'REFUNDED'));
