@@ -1,5 +1,6 @@
 """The fixtures that several files of this folder share."""
 
+from tests.integration.dataset import importer, migrated
 from tests.integration.gateway import (
     clean_turns,
     coded,
@@ -19,6 +20,8 @@ __all__ = [
     "documented",
     "either_gateway",
     "gateway",
+    "importer",
+    "migrated",
     "puppet",
     "service",
     "shop",

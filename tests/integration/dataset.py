@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import zstandard
 from psycopg.conninfo import make_conninfo
 
@@ -215,3 +216,17 @@ class Importer:
     def rejected(self, file_name: str) -> list[Row]:
         path = self.rejects / f"{file_name}.rejects.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.fixture(scope="session")
+def migrated(database_url: str) -> Iterator[str]:
+    """The name of a migrated database that nobody writes to."""
+    with template(database_url, "dataset") as name:
+        yield name
+
+
+@pytest.fixture
+def importer(database_url: str, migrated: str, tmp_path: Path) -> Iterator[Importer]:
+    """The import into a database of the test's own."""
+    with copied(database_url, migrated) as url:
+        yield Importer(url, tmp_path / "rejects")

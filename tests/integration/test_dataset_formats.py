@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,26 +11,11 @@ from tests.integration.dataset import (
     Importer,
     Row,
     archived,
-    copied,
     event,
-    template,
     user,
     write,
     write_text,
 )
-
-
-@pytest.fixture(scope="module")
-def migrated(database_url: str) -> Iterator[str]:
-    with template(database_url, "dataset_formats") as name:
-        yield name
-
-
-@pytest.fixture
-def importer(database_url: str, migrated: str, tmp_path: Path) -> Iterator[Importer]:
-    with copied(database_url, migrated) as url:
-        yield Importer(url, tmp_path / "rejects")
-
 
 BAD_USERS: list[tuple[Row, str]] = [
     (user(0), "the id is not between 1 and 2^63 - 1"),

@@ -6,24 +6,11 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.dataset import ROOT, Importer, archived, copied, template, write
-
-
-@pytest.fixture(scope="module")
-def migrated(database_url: str) -> Iterator[str]:
-    with template(database_url, "dataset_make_data") as name:
-        yield name
-
-
-@pytest.fixture
-def importer(database_url: str, migrated: str, tmp_path: Path) -> Iterator[Importer]:
-    with copied(database_url, migrated) as url:
-        yield Importer(url, tmp_path / "rejects")
+from tests.integration.dataset import ROOT, Importer, archived, write
 
 
 def make_data(data: Path, *arguments: str, code: int = 0, **environ: str) -> str:

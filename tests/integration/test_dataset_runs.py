@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +17,12 @@ import pytest
 from tests.integration.dataset import (
     Importer,
     archived,
-    copied,
     event,
-    template,
     user,
     write,
 )
 
 LONG = "Зрителей ждёт незабываемый вечер в одном из лучших залов города. " * 3
-
-
-@pytest.fixture(scope="module")
-def migrated(database_url: str) -> Iterator[str]:
-    with template(database_url, "dataset_runs") as name:
-        yield name
-
-
-@pytest.fixture
-def importer(database_url: str, migrated: str, tmp_path: Path) -> Iterator[Importer]:
-    with copied(database_url, migrated) as url:
-        yield Importer(url, tmp_path / "rejects")
 
 
 def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:

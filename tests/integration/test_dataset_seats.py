@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 
-from tests.integration.dataset import Importer, copied, event, template, write
+from tests.integration.dataset import Importer, event, write
 
 
 class Provider:
@@ -64,19 +64,11 @@ def provider() -> Iterator[Provider]:
     provider.close()
 
 
-@pytest.fixture(scope="module")
-def migrated(database_url: str) -> Iterator[str]:
-    with template(database_url, "dataset_seats") as name:
-        yield name
-
-
-@pytest.fixture
-def importer(database_url: str, migrated: str, tmp_path: Path) -> Iterator[Importer]:
-    with copied(database_url, migrated) as url:
-        importer = Importer(url, tmp_path / "rejects")
-        write(tmp_path / "events.json", [event(1)])
-        importer(tmp_path)
-        yield importer
+@pytest.fixture(autouse=True)
+def first_event(importer: Importer, tmp_path: Path) -> None:
+    """Event 1, which the places belong to."""
+    write(tmp_path / "events.json", [event(1)])
+    importer(tmp_path)
 
 
 SEATS = """
