@@ -116,6 +116,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         msgspec.Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level logged."),
     ] = "INFO"
+    event_provider_url: Annotated[
+        Url,
+        msgspec.Meta(
+            description="Base address of the event provider; empty: its places cannot be paid."
+        ),
+    ] = ""
+    event_provider_deadline: Annotated[
+        Seconds, msgspec.Meta(description="Seconds for one call of the event provider.")
+    ] = 5.0
     payment_gateway_url: Annotated[
         Url, msgspec.Meta(description="Base address of the payment gateway; empty: no payments.")
     ] = ""
@@ -136,13 +145,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     payment_poll_seconds: Annotated[
         Seconds, msgspec.Meta(description="Seconds between two checks of an open payment.")
     ] = 15.0
+    event_provider_window: Annotated[
+        Count,
+        msgspec.Meta(
+            description="Places asked for at the provider that it has not counted yet, at most: "
+            "half a second of its pace. Whoever pays beyond that waits in the queue."
+        ),
+    ] = 50
+    event_provider_patience: Annotated[
+        Seconds,
+        msgspec.Meta(
+            description="Seconds after which the provider, bringing nothing, has stopped; its own "
+            "restart takes 43."
+        ),
+    ] = 60.0
     expiry_seconds: Annotated[
         Seconds, msgspec.Meta(description="Seconds between two sweeps of bookings that ran out.")
     ] = 5.0
 
 
 _OWN_NAMES = ("database_url", "database_replica_url")
-_OWN_PREFIXES = ("payment_",)
+_OWN_PREFIXES = ("payment_", "event_")
 _SECRET = {"database_url", "database_replica_url", "payment_password", "payment_webhook_secret"}
 
 

@@ -10,9 +10,16 @@ class Problem(Exception):
     code = "internal_error"
     title = "Внутренняя ошибка"
 
-    def __init__(self, detail: str = "", *, code: str | None = None) -> None:
+    retry_after = 1
+    """Seconds after which a repetition makes sense; told with a 503."""
+
+    def __init__(
+        self, detail: str = "", *, code: str | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(detail or self.title)
         self.detail = detail
+        if retry_after is not None:
+            self.retry_after = retry_after
         if code is not None:
             self.code = code
 

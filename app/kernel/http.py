@@ -152,7 +152,7 @@ def problem_reply(problem: errors.Problem, *, status: int | None = None) -> Repl
     if status == HTTPStatus.UNAUTHORIZED:
         headers = (("WWW-Authenticate", 'Basic realm="Biletter", charset="UTF-8"'),)
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers = (("Retry-After", "1"),)
+        headers = (("Retry-After", str(problem.retry_after)),)
     return Reply(
         status, _problem_body(status, problem.code, problem.title, problem.detail), PROBLEM, headers
     )

@@ -34,8 +34,30 @@ OUTCOMES = Counter(
 LISTING_REFRESHES = Counter(
     "biletter_seat_board_refreshes_total", "Times a worker asked the database for changed seats."
 )
-GATEWAY_CALLS = Counter(
-    "biletter_gateway_calls_total", "Calls of the payment gateway.", ["call", "outcome"]
+OUTSIDE_CALLS = Counter(
+    "biletter_outside_calls_total",
+    "Calls of a service outside. Outcomes: answered, refused, unknown, abandoned by the caller; "
+    "never sent: held_back by the breaker, crowded_out by other calls.",
+    ["service", "call", "outcome"],
+)
+OUTSIDE_LATENCY = Histogram(
+    "biletter_outside_call_seconds",
+    "Time of a call of a service outside that was sent, without the wait before it.",
+    ["service", "call"],
+    buckets=LATENCY_BUCKETS,
+)
+OUTSIDE_BREAKER = Counter(
+    "biletter_outside_breaker_changes_total",
+    "New states of a process' breaker for a service outside: open, half_open, closed.",
+    ["service", "state"],
+)
+MESSAGES_DELIVERED = Counter(
+    "biletter_messages_delivered_total", "Messages that left the outbox.", ["topic"]
+)
+MESSAGES_DEAD = Counter(
+    "biletter_messages_dead_total",
+    "Messages given up after all tries; a person is needed.",
+    ["topic"],
 )
 
 

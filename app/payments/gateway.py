@@ -1,41 +1,47 @@
-"""The client of the payment gateway. Every call has a deadline; none is repeated here."""
+"""The client of the payment gateway. Only a check is repeated here.
+
+A confirm may be repeated, too, but as documented the second one is answered 409, which says nothing
+of the first: whoever wants another try checks before.
+"""
 
 from __future__ import annotations
 
-import functools
 import logging
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
-import gevent
 import msgspec
-import urllib3
 
-from app.kernel import errors, metrics
+from app.kernel import errors, outside
 from app.kernel.config import settings
 from app.payments import rules
 from app.payments.models import GatewayPayment, Payment
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+OutcomeUnknown = outside.OutcomeUnknown
+Refused = outside.Refused
+
 _NOT_FOUND = 404
 _DUPLICATE = 409
 _CLIENT_ERROR = 400
-_SERVER_ERROR = 500
-_TIMED_OUT = 408
-_TOO_MANY = 429
-_LONGEST_EXPIRY = 43_200
+_LONGEST_EXPIRY = 13
+"""Minutes. The gateway captures nothing that is older than 15; the last buyer has two of them."""
 _AMOUNT_LIMIT = 2**63
 _CURRENCY_LENGTH = 3
-_CONNECTIONS = 50
 
+SERVICE = outside.Outside(
+    "payment_gateway",
+    url=lambda: settings().payment_gateway_url,
+    deadline=lambda: settings().payment_deadline,
+    most=50,
+)
 
-class OutcomeUnknown(Exception):
-    """The call may or may not have had its effect; ask before anything else is done."""
-
-
-class Refused(Exception):
-    """The gateway said no, and nothing has happened there."""
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Registration(NamedTuple):
@@ -43,10 +49,6 @@ class Registration(NamedTuple):
 
     gateway_id: str
     form_url: str
-
-
-class _Deadline(BaseException):
-    """The time for a call is over."""
 
 
 def register(payment: Payment, *, description: str, minutes: int) -> Registration:
@@ -57,7 +59,7 @@ def register(payment: Payment, *, description: str, minutes: int) -> Registratio
     config = settings()
     amount, order = payment.amount_minor, str(payment.order_id)
     returns = f"{config.public_url}/api/payments"
-    status, answer = _post(
+    gateway_id = _post(
         "PaymentInit/init",
         {
             "teamSlug": config.payment_team_slug,
@@ -75,14 +77,8 @@ def register(payment: Payment, *, description: str, minutes: int) -> Registratio
             "notificationURL": f"{returns}/notifications",
             "paymentExpiry": min(minutes, _LONGEST_EXPIRY),
         },
+        _read_registration,
     )
-    if status == _DUPLICATE:
-        raise OutcomeUnknown("The order is known there already.")
-    if status >= _CLIENT_ERROR:
-        raise Refused(f"init answered {status} {answer.get('errorCode', '')}")
-    if not answer.get("paymentId"):
-        raise OutcomeUnknown("The answer to init cannot be read.")
-    gateway_id = str(answer["paymentId"])
     return Registration(gateway_id, form_url(gateway_id))
 
 
@@ -103,27 +99,12 @@ def check(payment: Payment) -> GatewayPayment | None:
     else:
         key = {"orderId": str(payment.order_id)}
     token = rules.token(*key.values(), config.payment_password, config.payment_team_slug)
-    status, answer = _post(
-        "PaymentCheck/check", {"teamSlug": config.payment_team_slug, "token": token, **key}
+    return _post(
+        "PaymentCheck/check",
+        {"teamSlug": config.payment_team_slug, "token": token, **key},
+        _read_payment,
+        is_repeatable=True,
     )
-    if status == _NOT_FOUND:
-        return None
-    if status >= _CLIENT_ERROR:
-        raise Refused(f"check answered {status} {answer.get('errorCode', '')}")
-    try:
-        found = answer["payments"][0]
-        seen = GatewayPayment(
-            str(found["paymentId"]),
-            str(found["status"]),
-            Decimal(str(found["amount"])),
-            str(found["currency"]),
-        )
-        is_money = 0 < seen.amount_minor < _AMOUNT_LIMIT and len(seen.currency) == _CURRENCY_LENGTH
-    except (KeyError, IndexError, TypeError, ArithmeticError):
-        raise OutcomeUnknown("The answer to check cannot be read.") from None
-    if not is_money:
-        raise OutcomeUnknown("The answer to check names no sum of money.")
-    return seen
 
 
 def capture(payment: Payment) -> None:
@@ -140,9 +121,7 @@ def capture(payment: Payment) -> None:
     }
     if amount:
         body["amount"] = amount
-    status, answer = _post("PaymentConfirm/confirm", body)
-    if status >= _CLIENT_ERROR:
-        raise Refused(f"confirm answered {status} {answer.get('errorCode', '')}")
+    _post("PaymentConfirm/confirm", body, partial(_require_consent, "confirm"))
 
 
 def cancel(payment: Payment, *, amount_minor: int | None) -> None:
@@ -163,51 +142,61 @@ def cancel(payment: Payment, *, amount_minor: int | None) -> None:
         signed = (amount_minor, config.payment_password, payment.gateway_id)
         body["amount"] = amount_minor
     body["token"] = rules.token(*signed, config.payment_team_slug)
-    status, answer = _post("PaymentCancel/cancel", body)
-    if status >= _CLIENT_ERROR:
-        raise Refused(f"cancel answered {status} {answer.get('errorCode', '')}")
-
-
-def _post(call: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    config = settings()
-    if not config.payment_gateway_url:
-        raise Refused("PAYMENT_GATEWAY_URL is not set.")
-    outcome = "unknown"
-    try:
-        # The socket's timeout is per read; this one is for the whole call.
-        with gevent.Timeout(config.payment_deadline, _Deadline()):
-            response = _pool().request(
-                "POST",
-                f"{config.payment_gateway_url}/api/v1/{call}",
-                body=msgspec.json.encode(body),
-                headers={"Content-Type": "application/json"},
-                timeout=config.payment_deadline,
-                retries=False,
-                redirect=False,
-            )
-        if response.status == _TOO_MANY:
-            outcome = "refused"
-            raise Refused(f"{call} answered {response.status}")
-        if response.status == _TIMED_OUT or response.status >= _SERVER_ERROR:
-            raise OutcomeUnknown(f"{call} answered {response.status}")
-        outcome = "answered"
-        answer = msgspec.json.decode(response.data or b"{}")
-        return response.status, answer if isinstance(answer, dict) else {}
-    except urllib3.exceptions.NewConnectionError:
-        outcome = "refused"
-        raise Refused(f"{call}: no connection") from None
-    except (_Deadline, urllib3.exceptions.HTTPError, msgspec.DecodeError) as error:
-        raise OutcomeUnknown(f"{call}: {type(error).__name__}") from None
-    finally:
-        metrics.GATEWAY_CALLS.labels(call, outcome).inc()
-
-
-@functools.cache
-def _pool() -> urllib3.PoolManager:
-    return urllib3.PoolManager(maxsize=_CONNECTIONS, block=False)
+    _post("PaymentCancel/cancel", body, partial(_require_consent, "cancel"))
 
 
 def unavailable(error: Exception) -> errors.Unavailable:
     """What a buyer is told when the gateway could not be used."""
     log.warning("payment gateway unavailable", extra={"error": str(error)})
     return errors.Unavailable("Платёжный шлюз временно недоступен, места остаются за вами.")
+
+
+def _read_registration(status: int, answer: dict[str, Any]) -> str:
+    if status == _DUPLICATE:
+        raise OutcomeUnknown("The order is known there already.", status=status)
+    _require_consent("init", status, answer)
+    if not answer.get("paymentId"):
+        raise outside.Unreadable("The answer to init cannot be read.", status=status)
+    return str(answer["paymentId"])
+
+
+def _read_payment(status: int, answer: dict[str, Any]) -> GatewayPayment | None:
+    if status == _NOT_FOUND:
+        return None
+    _require_consent("check", status, answer)
+    try:
+        found = answer["payments"][0]
+        seen = GatewayPayment(
+            str(found["paymentId"]),
+            str(found["status"]),
+            Decimal(str(found["amount"])),
+            str(found["currency"]),
+        )
+        is_money = 0 < seen.amount_minor < _AMOUNT_LIMIT and len(seen.currency) == _CURRENCY_LENGTH
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError):
+        raise outside.Unreadable("The answer to check cannot be read.", status=status) from None
+    if not is_money:
+        raise outside.Unreadable("The answer to check names no sum of money.", status=status)
+    return seen
+
+
+def _require_consent(call: str, status: int, answer: dict[str, Any]) -> None:
+    if status >= _CLIENT_ERROR:
+        raise Refused(f"{call} answered {status} {answer.get('errorCode', '')}", status=status)
+
+
+def _post(
+    call: str,
+    body: dict[str, Any],
+    read: Callable[[int, dict[str, Any]], T],
+    *,
+    is_repeatable: bool = False,
+) -> T:
+    return SERVICE.call(
+        call,
+        "POST",
+        f"/api/v1/{call}",
+        lambda status, raw: read(status, _decode(raw or b"{}")),
+        body=body,
+        is_repeatable=is_repeatable,
+    )

@@ -167,7 +167,7 @@ class Puppet:
             "check": self._look_up,
             "confirm": (200, {"success": True}),
         }
-        answer = self.answers.get(call, usual[call])
+        answer = self.answers[call] if call in self.answers else usual[call]
         status, content = answer(body) if callable(answer) else answer
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(raw)))]
@@ -186,6 +186,16 @@ def configured(**variables: str) -> Iterator[None]:
         settings.cache_clear()
         yield
     settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def closed_breakers() -> None:
+    """Lets no test suffer from the failures of the one before."""
+    from app.payments import gateway
+    from app.provider import client
+
+    gateway.SERVICE.breaker.reset()
+    client.SERVICE.breaker.reset()
 
 
 @pytest.fixture(scope="session")
