@@ -14,6 +14,7 @@ import app.analytics.api
 import app.bookings.api
 import app.checkout.api
 import app.events.api
+import app.notifications.api
 import app.seats.api
 import app.system.api
 from app.kernel import errors
@@ -35,6 +36,7 @@ def endpoints() -> list[Endpoint]:
         app.checkout.api,
         app.seats.api,
         app.analytics.api,
+        app.notifications.api,
         app.system.api,
     )
     found = [endpoint for part in slices for endpoint in part.routes.endpoints]

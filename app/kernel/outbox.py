@@ -1,7 +1,10 @@
 """Messages for the world outside the transaction, written in the same one as the change.
 
-A relay hands them on at least once, in order per key. Hot statements insert their row
+A relay (`relay.py`) hands them on at least once, in order per key. Hot statements insert their row
 themselves, in the same round trip; `publish` is for all others.
+
+Whoever publishes under a key locks what the key names first, the booking or, once a reset has
+erased it, its payment; the relay says what that is good for.
 """
 
 from __future__ import annotations
