@@ -73,11 +73,18 @@ def _show(options: argparse.Namespace) -> Iterable[str]:
     refund = refunds.find(options.id)
     yield _line(refund)
     yield f"  since     {refund.created_at:%Y-%m-%d %H:%M:%S} UTC"
+    for line_id, row, number, amount in refunds.places(refund):
+        yield f"  for       {_place(line_id, row, number)}, {money.decimal_string(amount)}"
+    beside = refunds.beside(refund)
+    for other in beside:
+        yield f"  beside    {_line(other).lstrip()}"
     if refund.paid_at:
         yield f"  paid      {refund.paid_at:%Y-%m-%d %H:%M:%S} UTC {refund.note}".rstrip()
     else:
         yield f"  next try  {refund.try_at:%Y-%m-%d %H:%M:%S} UTC, {refund.attempts} so far"
         yield f"  last said {refund.last_error or 'nothing yet'}"
+        if any(other.status is RefundStatus.UNCLEAR for other in beside):
+            yield "  waits     until somebody has found out what is UNCLEAR beside it"
 
 
 def _retry(options: argparse.Namespace) -> Iterable[str]:
@@ -88,6 +95,15 @@ def _retry(options: argparse.Namespace) -> Iterable[str]:
 def _paid(options: argparse.Namespace) -> Iterable[str]:
     refunds.pay_by_hand(options.id, actor=f"operator:{getpass.getuser()}", note=options.note)
     yield _line(refunds.find(options.id))
+
+
+def _place(line_id: int | None, row: int | None, number: int | None) -> str:
+    if line_id is None:
+        return "money for which nothing was sold"
+    # A reset erases lines, never money.
+    return f"line {line_id}, " + (
+        "its seat is not known" if row is None else f"row {row} seat {number}"
+    )
 
 
 def _line(refund: Refund) -> str:

@@ -1,8 +1,8 @@
 """The worker process: everything that happens without a request. Any number of them may run.
 
 `python -m app.worker` ends bookings whose hold ran out, asks the gateway about payments that are
-undecided, and pays refunds back. Nothing here is needed for a hold to end: a seat whose hold ran
-out is free at once.
+undecided, pays refunds back, and delivers messages. Nothing here is needed for a hold to end: a
+seat whose hold ran out is free at once. A job looks every so often, and at once when it is woken.
 """
 
 from gevent import monkey
@@ -19,9 +19,14 @@ import gevent  # noqa: E402
 from gevent.event import Event  # noqa: E402
 
 from app.bookings import service as bookings  # noqa: E402
+from app.checkout import places  # noqa: E402
 from app.checkout import service as checkout  # noqa: E402
-from app.kernel import config, db, errors, logs  # noqa: E402
+from app.kernel import config, db, errors, logs, relay  # noqa: E402
+from app.kernel.wake import Listener  # noqa: E402
+from app.notifications import service as notifications  # noqa: E402
 from app.payments import refunds  # noqa: E402
+from app.payments import service as payments  # noqa: E402
+from app.provider import service as provider  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -32,31 +37,47 @@ _LOOK_SECONDS = 0.5
 class Job(NamedTuple):
     """Work that is done again and again; it returns how much of it there was."""
 
+    name: str
+    """What it is woken by, see `app.kernel.wake`."""
     work: Callable[[], int]
     seconds: float
 
 
 def jobs() -> list[Job]:
-    """What this worker does, and how often it looks."""
+    """What this worker does, and how often it looks without being woken."""
     return [
-        Job(bookings.expire_due, config.settings().expiry_seconds),
-        Job(checkout.settle_due, _LOOK_SECONDS),
-        Job(refunds.pay_due, _LOOK_SECONDS),
+        Job("expiry", bookings.expire_due, config.settings().expiry_seconds),
+        Job(payments.JOB, checkout.settle_due, _LOOK_SECONDS),
+        Job(provider.JOB, places.advance_due, _LOOK_SECONDS),
+        Job("refunds", refunds.pay_due, _LOOK_SECONDS),
+        Job(relay.JOB, deliver_messages, _LOOK_SECONDS),
     ]
 
 
-def repeat(job: Job, stop: Event) -> None:
+def consumers() -> relay.Consumers:
+    """Who wants which messages."""
+    return {topic: [notifications.store] for topic in notifications.TOPICS}
+
+
+def deliver_messages() -> int:
+    """Deliver a batch; one that is nearly empty is not worth another look at once."""
+    return relay.deliver(consumers()) // relay.CALLS
+
+
+def repeat(job: Job, woken: Event, stop: Event) -> None:
     """Do a job until told to stop; one that found work looks again at once."""
-    pause = 0.0
-    while not stop.wait(pause):
+    while not stop.is_set():
+        woken.clear()  # Before the work, so that what comes meanwhile is looked at afterwards.
         try:
-            pause = 0.0 if job.work() else job.seconds
+            found = job.work()
         except errors.Problem as problem:
-            log.warning("job has to wait", extra={"job": job.work.__name__, "error": problem.code})
-            pause = _PAUSE_AFTER_FAULT
+            log.warning("job has to wait", extra={"job": job.name, "error": problem.code})
+            stop.wait(_PAUSE_AFTER_FAULT)
         except Exception:
-            log.exception("job failed", extra={"job": job.work.__name__})
-            pause = _PAUSE_AFTER_FAULT
+            log.exception("job failed", extra={"job": job.name})
+            stop.wait(_PAUSE_AFTER_FAULT)
+        else:
+            woken.wait(0 if found else job.seconds)
 
 
 def main() -> int:
@@ -67,11 +88,21 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     logs.configure(settings.log_level)
+    todo = jobs()
+    listener = Listener(job.name for job in todo)
     stop = Event()
+
+    def end() -> None:
+        stop.set()
+        listener.wake_all()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, stop.set)
-    running = [gevent.spawn(repeat, job, stop) for job in jobs()]
+        gevent.signal_handler(number, end)
+    listening = gevent.spawn(listener.run)
+    running = [gevent.spawn(repeat, job, listener.events[job.name], stop) for job in todo]
     gevent.joinall(running)
+    places.finish_work()
+    listening.kill()
     db.close()
     return 0
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
+from uuid import UUID
 
 
 class BookingStatus(StrEnum):
     CREATED = "CREATED"
     PAYMENT_INITIATED = "PAYMENT_INITIATED"
+    CONFIRMING = "CONFIRMING"
+    """The buyer's payment is accepted; now only it decides what becomes of the booking."""
     CONFIRMED = "CONFIRMED"
     COMPLETED = "COMPLETED"
     CANCELLED = "CANCELLED"
@@ -46,3 +49,16 @@ class Line(NamedTuple):
     currency: str
     seat_is_held: bool
     """The seat row still names this booking as its holder."""
+    place_id: UUID | None
+    """The event provider's place that the seat stands for, where it has one."""
+
+
+class PaidLine(NamedTuple):
+    """One seat of a booking that was paid, whether or not it has been given back since."""
+
+    id: int
+    seat_id: int
+    price_minor: int
+    """What was really paid: the price without the discount."""
+    currency: str
+    status: LineStatus

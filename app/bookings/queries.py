@@ -80,7 +80,7 @@ _LIST: LiteralString = """
 """
 _LIST_ALIVE: LiteralString = _LIST.format(
     bookings="(status IN ('CREATED', 'PAYMENT_INITIATED') AND expires_at > clock_timestamp()"
-    " OR status = 'CONFIRMED')",
+    " OR status IN ('CONFIRMING', 'CONFIRMED'))",
     lines="status IN ('HELD', 'SOLD')",
 )
 # What has ended keeps the seats that it had, for whoever wants to look back.
@@ -123,7 +123,8 @@ def lock(connection: db.Connection, booking_id: int) -> Booking | None:
 _LINES = """
     SELECT l.id, l.seat_id, l.unit_price_minor - l.discount_minor, l.currency,
            s.status = 'RESERVED' AND s.holder_kind = 'BOOKING' AND s.holder_id = l.booking_id
-           OR s.status = 'SOLD' AND s.holder_kind = 'BOOKING' AND s.holder_id = l.booking_id
+           OR s.status = 'SOLD' AND s.holder_kind = 'BOOKING' AND s.holder_id = l.booking_id,
+           s.external_id
     FROM booking_lines l JOIN seats s ON s.id = l.seat_id
     WHERE l.user_id = %(user_id)s AND l.booking_id = %(booking_id)s
       AND l.status IN ('HELD', 'SOLD')
@@ -148,6 +149,9 @@ _END = """
         UPDATE booking_lines l SET status = %(line_to)s::line_status
         FROM booking b
         WHERE l.user_id = b.user_id AND l.booking_id = b.id AND l.status IN ('HELD', 'SOLD')
+    ), provider AS (
+        UPDATE provider_orders o SET due_at = clock_timestamp() FROM booking b
+        WHERE o.booking_id = b.id
     )
     UPDATE seats s
     SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
@@ -240,7 +244,7 @@ _SELL = """
         FOR NO KEY UPDATE OF s
     ), complete AS MATERIALIZED (
         SELECT id FROM bookings
-        WHERE id = %(booking_id)s AND status = 'PAYMENT_INITIATED'
+        WHERE id = %(booking_id)s AND status = 'CONFIRMING'
           AND (SELECT count(*) FROM seat) = cardinality(%(line_ids)s::bigint[])
     ), booking AS (
         UPDATE bookings b SET status = 'CONFIRMED' FROM complete c WHERE b.id = c.id
@@ -315,6 +319,9 @@ _EXPIRE = """
     ), payment AS (
         UPDATE payments p SET status = 'VOIDED' FROM due
         WHERE p.booking_id = due.id AND p.status IN ('INITIATED', 'OPEN')
+    ), provider AS (
+        UPDATE provider_orders o SET due_at = clock_timestamp() FROM due
+        WHERE o.booking_id = due.id
     ), message AS (
         INSERT INTO outbox (topic, key, payload)
         SELECT 'booking.expired', id::text, jsonb_build_object('booking_id', id, 'user_id', user_id)

@@ -13,7 +13,11 @@ _S = BookingStatus
 TRANSITIONS: Mapping[BookingStatus, frozenset[BookingStatus]] = {
     _S.CREATED: frozenset({_S.PAYMENT_INITIATED, _S.CANCELLED, _S.EXPIRED}),
     # Back to CREATED: a seat was released and the attempt with it, or the payment may be repeated.
-    _S.PAYMENT_INITIATED: frozenset({_S.CREATED, _S.CONFIRMED, _S.CANCELLED, _S.EXPIRED}),
+    # To itself: the buyer asks again while the event provider is being asked.
+    _S.PAYMENT_INITIATED: frozenset(
+        {_S.PAYMENT_INITIATED, _S.CREATED, _S.CONFIRMING, _S.CANCELLED, _S.EXPIRED}
+    ),
+    _S.CONFIRMING: frozenset({_S.CONFIRMED, _S.CANCELLED}),
     _S.CONFIRMED: frozenset({_S.CANCELLED, _S.COMPLETED}),
     _S.COMPLETED: frozenset(),
     _S.CANCELLED: frozenset(),
@@ -42,3 +46,12 @@ def refund_percent(
         if left >= timedelta(hours=step["hours_before"]):
             return step["percent"]
     return 0
+
+
+def divide(price_minor: int, percent: int) -> tuple[int, int]:
+    """What of a price goes back at a policy's percent, and what is kept.
+
+    The parts of a tiyn stay with what is kept, so the two are always the price together.
+    """
+    refund = price_minor * min(max(percent, 0), 100) // 100
+    return refund, price_minor - refund

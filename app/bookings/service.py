@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from app.bookings import queries, rules
-from app.bookings.models import Booking, BookingStatus, Line, LineStatus
+from app.bookings import place_queries, queries, refund_queries, rules
+from app.bookings.models import Booking, BookingStatus, Line, LineStatus, PaidLine
 from app.kernel import audit, errors, metrics, outbox
 from app.kernel.auth import Principal
 from app.kernel.db import Connection
@@ -76,7 +77,8 @@ def start_payment(db: Connection, booking: Booking, lines: list[Line]) -> int:
     if booking.has_run_out:
         raise errors.Conflict("Время брони истекло.", code="booking_expired")
     seconds = queries.start_payment(db, booking, [line.seat_id for line in lines])
-    _recorded(db, booking, "booking.payment_initiated", BookingStatus.PAYMENT_INITIATED)
+    if booking.status is not BookingStatus.PAYMENT_INITIATED:
+        _recorded(db, booking, "booking.payment_initiated", BookingStatus.PAYMENT_INITIATED)
     return seconds
 
 
@@ -84,6 +86,65 @@ def reopen(db: Connection, booking: Booking) -> None:
     """Let a booking whose payment attempt is void be changed and paid again."""
     queries.set_status(db, booking, to=BookingStatus.CREATED)
     _recorded(db, booking, "booking.reopened", BookingStatus.CREATED)
+
+
+def start_confirming(db: Connection, booking: Booking, line_ids: list[int]) -> bool:
+    """Leave what becomes of the booking to its payment; False if not every line is still held."""
+    if booking.status is not BookingStatus.PAYMENT_INITIATED:
+        return False
+    lines = queries.lock_lines(db, booking)
+    if [line.id for line in lines if line.seat_is_held] != line_ids:
+        return False
+    place_queries.start_confirming(db, booking, [line.seat_id for line in lines])
+    _recorded(db, booking, "booking.payment_accepted", BookingStatus.CONFIRMING)
+    return True
+
+
+def live_lines(db: Connection, booking: Booking) -> list[Line]:
+    """The lines of a locked booking that it still has; their seats are locked."""
+    return queries.lock_lines(db, booking)
+
+
+def lose_seats(db: Connection, booking: Booking, seat_ids: list[int]) -> list[Change]:
+    """Take seats out of an unpaid booking that the event provider has sold to somebody else.
+
+    What is left can be changed and paid. Returns the seats' new status.
+    """
+    lost = place_queries.lose_seats(db, booking, seat_ids)
+    if booking.status is BookingStatus.PAYMENT_INITIATED:
+        queries.set_status(db, booking, to=BookingStatus.CREATED)
+    payload = {
+        "booking_id": booking.id,
+        "user_id": booking.user_id,
+        "event_id": booking.event_id,
+        "seat_ids": seat_ids,
+    }
+    outbox.publish(db, "booking.place_refused", str(booking.id), payload)
+    audit.record(
+        db,
+        actor="event_provider",
+        action="booking.place_refused",
+        entity="booking",
+        entity_id=booking.id,
+        from_status=booking.status,
+        to_status=BookingStatus.CREATED,
+    )
+    return lost
+
+
+def give_up(db: Connection, booking: Booking) -> list[Change]:
+    """End a locked booking whose payment sold nothing, or reopen it where its event wants that.
+
+    Returns the seats that are free now.
+    """
+    if booking.status is BookingStatus.PAYMENT_INITIATED:
+        if queries.event_terms(db, booking.event_id).retry_failed_payment:
+            reopen(db, booking)
+            return []
+    elif booking.status is not BookingStatus.CONFIRMING:
+        return []
+    _, freed = cancel(db, booking)
+    return freed
 
 
 def sell(db: Connection, booking: Booking, line_ids: list[int]) -> list[Change]:
@@ -114,16 +175,55 @@ def refund_percent(terms: queries.EventTerms) -> int:
     return rules.refund_percent(terms.refund_policy, starts_at=terms.starts_at, now=terms.now)
 
 
+divide = rules.divide
+
+
+def lock_paid_lines(db: Connection, booking: Booking, seat_ids: Sequence[int]) -> list[PaidLine]:
+    """The lines of a locked booking that were paid for these seats, one for each.
+
+    Raises NotFound for a seat of which there is none, Conflict for a booking that is not paid or
+    is cancelled, unless these seats were given back before that.
+    """
+    if booking.status not in (BookingStatus.CONFIRMED, BookingStatus.CANCELLED):
+        raise _not_refundable()
+    lines = refund_queries.lock_paid_lines(db, booking, seat_ids)
+    if len(lines) < len(seat_ids):
+        if booking.status is not BookingStatus.CONFIRMED:
+            raise _not_refundable()
+        raise errors.NotFound("Такого места в брони нет.", code="seat_not_in_booking")
+    return lines
+
+
+def refund_lines(db: Connection, booking: Booking, lines: Sequence[PaidLine]) -> list[Change]:
+    """Give sold lines of a locked, confirmed booking back; returns the seats that are free now."""
+    freed = refund_queries.refund(db, booking, lines)
+    seat_ids = [line.seat_id for line in lines]
+    _recorded(db, booking, "booking.seats_refunded", booking.status, seat_ids=seat_ids)
+    return freed
+
+
+def has_sold_lines(db: Connection, booking: Booking) -> bool:
+    """Whether anything of a locked booking is still sold."""
+    return refund_queries.has_sold_lines(db, booking)
+
+
 def erase_all(db: Connection) -> None:
     """Erase every booking in the caller's transaction. Whoever is at work waits or starts over."""
     queries.erase_all(db)
 
 
-def _recorded(db: Connection, booking: Booking, action: str, to: BookingStatus) -> None:
+def _not_refundable() -> errors.Conflict:
+    return errors.Conflict("Вернуть можно только места оплаченной брони.", code="not_refundable")
+
+
+def _recorded(
+    db: Connection, booking: Booking, action: str, to: BookingStatus, **more: Any
+) -> None:
     payload: dict[str, Any] = {
         "booking_id": booking.id,
         "user_id": booking.user_id,
         "event_id": booking.event_id,
+        **more,
     }
     outbox.publish(db, action, str(booking.id), payload)
     audit.record(

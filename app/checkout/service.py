@@ -1,123 +1,148 @@
-"""The way from a booking to money and back: start a payment, settle it, cancel.
+"""From the gateway's word to sold seats: the saga of a payment.
+
+| Payment | The provider's order | What the gateway says | Next |
+|---|---|---|---|
+| OPEN | none, or HELD | authorised | the seats are still held: ACCEPTED; else the money goes back |
+| OPEN | | rejected, expired | FAILED, the booking ends |
+| ACCEPTED | SUBMITTING | | a worker submits (`places.py`), then goes on here |
+| ACCEPTED | none, or SUBMITTED | authorised | capture: CAPTURED |
+| ACCEPTED | not in time, or capture refused | | the order is cancelled, the money goes back |
+| CAPTURED | CONFIRMING | | a worker confirms, for ever, then goes on here |
+| CAPTURED | none, or CONFIRMED | | all lines SOLD in one statement: COMPLETED |
+| VOIDED | | authorised, late | the money goes back |
+| any | | another amount or currency | the money goes back |
 
 Nothing here believes what a browser or a webhook says. They are hints that make `settle` ask the
 gateway; what it answers decides. Network calls stay outside transactions, and in each transaction
-the booking is locked first, then its seats in the order of ids, then the payment.
+the booking is locked first, then its seats in the order of ids, then the payment, then the order.
+Each row of the table ends in one transaction, so whoever comes next, after whatever crash, finds
+the row to go on from. The way to the form is `initiating.py`, the way back `refunding.py`.
 """
 
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 
 from gevent.pool import Pool
 
 from app.bookings import service as bookings
-from app.bookings.models import Booking, BookingStatus
 from app.kernel import db, errors
-from app.kernel.auth import Principal
 from app.payments import service as payments
 from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
+from app.provider import service as provider
+from app.provider.models import Status
 from app.seats import service as seats
 from app.seats.models import Change
 
 log = logging.getLogger(__name__)
 
-_OVER = (BookingStatus.CANCELLED, BookingStatus.EXPIRED)
 _CHECKS_AT_ONCE = 10
-
-
-def start_payment(user: Principal, booking_id: int) -> str:
-    """Freeze the booking's seats and amount, register the payment, return the form's address.
-
-    Repeated while the attempt lives it returns the same address. Raises NotFound, Forbidden,
-    Conflict, and Unavailable when the gateway does not answer; the seats stay held then.
-    """
-    for _ in range(2):
-        with db.transaction() as connection:
-            booking = bookings.lock_own(connection, user, booking_id)
-            payment = payments.lock_live(connection, booking_id)
-            is_new = payment is None
-            if payment is None:
-                payment, minutes, title = _open_attempt(connection, booking)
-            elif booking.has_run_out:
-                raise errors.Conflict("Время брони истекло.", code="booking_expired")
-        if payment.form_url:
-            return payment.form_url
-        try:
-            if is_new:
-                return payments.register(
-                    payment, description=f"Билеты: {title}"[:140], minutes=minutes
-                )
-            if url := payments.await_registration(payment):
-                return url
-        except (payments.Refused, payments.OutcomeUnknown) as error:
-            if is_new:  # Nobody has seen the form, so nobody will pay there.
-                _withdraw(payment)
-            raise payments.unavailable(error) from None
-        _withdraw(payment)
-    raise errors.Unavailable
-
-
-def _open_attempt(connection: db.Connection, booking: Booking) -> tuple[Payment, int, str]:
-    if booking.status is not BookingStatus.CREATED:
-        raise errors.Conflict("Эту бронь нельзя оплатить.", code="booking_not_payable")
-    lines = bookings.lock_held_lines(connection, booking)
-    seconds = bookings.start_payment(connection, booking, lines)
-    payment = payments.open_attempt(
-        connection,
-        booking_id=booking.id,
-        user_id=booking.user_id,
-        event_id=booking.event_id,
-        amount_minor=sum(line.price_minor for line in lines),
-        currency=lines[0].currency,
-        line_ids=[line.id for line in lines],
-    )
-    title = bookings.event_terms(connection, booking.event_id).title
-    return payment, max(1, seconds // 60), title
-
-
-def _withdraw(payment: Payment) -> None:
-    """The gateway does not have the attempt: void it and let the buyer try again."""
-    with db.transaction() as connection:
-        booking = bookings.lock_any(connection, payment.booking_id)
-        current = payments.lock(connection, payment.order_id)
-        if current.status is not PaymentStatus.INITIATED:
-            return
-        payments.void(connection, current)
-        if booking is not None and booking.status is BookingStatus.PAYMENT_INITIATED:
-            bookings.reopen(connection, booking)
+_CAPTURE_WITHIN = timedelta(minutes=15)
+"""The gateway takes no money for a payment that is older."""
+_SUBMIT_WITHIN = timedelta(minutes=14)
 
 
 def settle(order_id: int) -> PaymentStatus:
-    """Ask the gateway about a payment and do what its answer means; safe to repeat.
+    """Ask the gateway about a payment and go as far as its answer reaches; safe to repeat.
 
     Raises NotFound, and Unavailable when the gateway does not answer.
     """
     payment = payments.find(order_id)
     if payments.is_decided(payment):
         return payment.status
+    if payment.status is PaymentStatus.CAPTURED:
+        return _sell(payment)
     try:
         decision, seen = payments.ask_gateway(payment)
-        if (
-            decision is Decision.PAID
-            and seen is not None
-            and payment.status is not PaymentStatus.VOIDED
-        ):
-            payments.capture(payment, seen)
+        if decision is Decision.OPEN or seen is None:
+            return payment.status
+        if decision is Decision.FAILED:
+            return _fail(payment)
+        return _follow(payment, seen, is_right=decision is Decision.PAID)
     except (payments.Refused, payments.OutcomeUnknown) as error:
         # Asked again later; a hold that ends meanwhile turns late money into a refund.
+        payments.note_failure(order_id, str(error) or "no answer")
         raise payments.unavailable(error) from None
-    if decision is Decision.OPEN or seen is None:
-        return payment.status
-    if decision is Decision.FAILED:
-        return _fail(payment)
-    if decision is Decision.MISMATCH:
-        log.error("paid amount differs", extra={"order_id": order_id, "seen": str(seen)})
-    return _take_money(payment, seen, is_right=decision is Decision.PAID)
 
 
-def _take_money(payment: Payment, seen: GatewayPayment, *, is_right: bool) -> PaymentStatus:
+def _follow(payment: Payment, seen: GatewayPayment, *, is_right: bool) -> PaymentStatus:
+    """The gateway has money: go on with it."""
+    if not is_right:
+        log.error("paid amount differs", extra={"order_id": payment.order_id, "seen": str(seen)})
+    if not is_right or payment.status is PaymentStatus.VOIDED:
+        return _send_back(payment, seen)
+    if payment.status is not PaymentStatus.ACCEPTED:
+        status = _accept(payment, seen)
+        if status is not PaymentStatus.ACCEPTED:
+            return status
+    return _capture(payment, seen)
+
+
+def _accept(payment: Payment, seen: GatewayPayment) -> PaymentStatus:
+    """Fix the seats for money that is authorised, or send it back: there is no third way."""
+    with db.transaction() as connection:
+        booking = bookings.lock_any(connection, payment.booking_id)
+        current = payments.lock(connection, payment.order_id)
+        is_open = current.status in (PaymentStatus.INITIATED, PaymentStatus.OPEN)
+        if not is_open and current.status is not PaymentStatus.VOIDED:
+            return current.status  # Another hint of the same payment was faster.
+        is_fixed = (
+            is_open and booking and bookings.start_confirming(connection, booking, payment.line_ids)
+        )
+        if is_fixed:
+            payments.accept(connection, current)
+            provider.advance(connection, payment.booking_id, Status.SUBMITTING)
+            return PaymentStatus.ACCEPTED
+    return _send_back(payment, seen)
+
+
+def _capture(payment: Payment, seen: GatewayPayment) -> PaymentStatus:
+    """Take the money of an accepted payment, once the provider's order is submitted."""
+    order = provider.find(payment.booking_id)
+    age = datetime.now(UTC) - payment.created_at
+    if order is not None and order.status is not Status.SUBMITTED:
+        if order.status is Status.SUBMITTING and age < _SUBMIT_WITHIN:
+            return PaymentStatus.ACCEPTED  # A worker submits, and goes on then.
+        return _send_back(payment, seen)
+    try:
+        payments.capture(payment, seen)
+    except payments.Refused:
+        if age < _CAPTURE_WITHIN:
+            raise
+        return _send_back(payment, seen)
+    with db.transaction() as connection:
+        bookings.lock_any(connection, payment.booking_id)
+        current = payments.lock(connection, payment.order_id)
+        if current.status is PaymentStatus.ACCEPTED:
+            payments.note_captured(connection, current)
+            provider.advance(connection, payment.booking_id, Status.CONFIRMING)
+    return _sell(payment)
+
+
+def _sell(payment: Payment) -> PaymentStatus:
+    """Turn the seats of a captured payment to SOLD, once they are ours at the provider, too."""
     sold: list[Change] = []
+    with db.transaction() as connection:
+        booking = bookings.lock_any(connection, payment.booking_id)
+        current = payments.lock(connection, payment.order_id)
+        order = provider.lock(connection, payment.booking_id)
+        if current.status is not PaymentStatus.CAPTURED:
+            return current.status
+        if order is not None and order.status is not Status.CONFIRMED:
+            return current.status  # A worker confirms, and goes on then.
+        if booking is not None:
+            sold = bookings.sell(connection, booking, payment.line_ids)
+        if sold:
+            payments.complete(connection, current)
+    if not sold:
+        return _send_back(payment, payments.as_captured(payment))
+    seats.show_changes(sold)
+    return PaymentStatus.COMPLETED
+
+
+def _send_back(payment: Payment, seen: GatewayPayment) -> PaymentStatus:
+    """Owe the money that came back to the buyer, and end what it was for."""
     freed: list[Change] = []
     with db.transaction() as connection:
         booking = bookings.lock_any(connection, payment.booking_id)
@@ -125,16 +150,12 @@ def _take_money(payment: Payment, seen: GatewayPayment, *, is_right: bool) -> Pa
         if payments.is_decided(current):
             return current.status  # Another hint of the same payment was faster.
         is_wanted = current.status is not PaymentStatus.VOIDED
-        if booking and is_wanted and is_right:
-            sold = bookings.sell(connection, booking, payment.line_ids)
-        if sold:
-            payments.complete(connection, current)
-        else:
-            payments.owe_refund(connection, current, seen)
-            if booking and is_wanted:
-                freed = _give_up(connection, booking)
-    seats.show_changes(sold or freed)
-    return PaymentStatus.COMPLETED if sold else PaymentStatus.REFUND_DUE
+        payments.owe_refund(connection, current, seen)
+        if booking and is_wanted:
+            freed = bookings.give_up(connection, booking)
+        _call_off(connection, payment.booking_id)
+    seats.show_changes(freed)
+    return PaymentStatus.REFUND_DUE
 
 
 def _fail(payment: Payment) -> PaymentStatus:
@@ -147,44 +168,16 @@ def _fail(payment: Payment) -> PaymentStatus:
         is_wanted = current.status is not PaymentStatus.VOIDED
         payments.fail(connection, current)
         if booking and is_wanted:
-            freed = _give_up(connection, booking)
+            freed = bookings.give_up(connection, booking)
+        _call_off(connection, payment.booking_id)
     seats.show_changes(freed)
     return PaymentStatus.FAILED
 
 
-def _give_up(connection: db.Connection, booking: Booking) -> list[Change]:
-    """End a booking whose payment sold nothing, or reopen it where its event wants that."""
-    if booking.status is not BookingStatus.PAYMENT_INITIATED:
-        return []
-    if bookings.event_terms(connection, booking.event_id).retry_failed_payment:
-        bookings.reopen(connection, booking)
-        return []
-    _, freed = bookings.cancel(connection, booking)
-    return freed
-
-
-def cancel_booking(user: Principal, booking_id: int) -> None:
-    """Cancel the user's booking; repeated, or when it has run out, there is nothing to do.
-
-    A paid one starts a refund by the event's policy. Raises NotFound, Forbidden, Conflict.
-    """
-    with db.transaction() as connection:
-        booking = bookings.lock_own(connection, user, booking_id)
-        if booking.status in _OVER:
-            return
-        percent = 0
-        if booking.status is BookingStatus.CONFIRMED:
-            percent = bookings.refund_percent(bookings.event_terms(connection, booking.event_id))
-            if percent == 0:
-                raise errors.Conflict(
-                    "Срок возврата билетов на это событие прошёл.", code="refund_period_over"
-                )
-        lines, freed = bookings.cancel(connection, booking)
-        payments.void_live(connection, booking.id)
-        if percent:
-            prices = {line.id: line.price_minor for line in lines}
-            payments.owe_lines(connection, booking.id, percent, prices)
-    seats.show_changes(freed)
+def _call_off(connection: db.Connection, booking_id: int) -> None:
+    """Have a worker look what is to become of the provider's order now."""
+    if provider.lock(connection, booking_id) is not None:
+        provider.reconsider(connection, booking_id)
 
 
 def settle_due() -> int:

@@ -15,9 +15,15 @@ class PaymentStatus(StrEnum):
     """Registered; the buyer may pay."""
     VOIDED = "VOIDED"
     """No longer wanted. Money that comes all the same is owed back."""
+    ACCEPTED = "ACCEPTED"
+    """Authorised, and the seats are fixed for it: now the money is taken, or it goes back."""
+    CAPTURED = "CAPTURED"
+    """The money has been taken."""
     COMPLETED = "COMPLETED"
+    """Something of it is sold, even if lines of it were given back."""
     FAILED = "FAILED"
     REFUND_DUE = "REFUND_DUE"
+    """Nothing of it is sold, or is any more."""
     REFUNDED = "REFUNDED"
 
 
@@ -27,7 +33,8 @@ class RefundStatus(StrEnum):
     STUCK = "STUCK"
     """As that, but somebody should look."""
     UNCLEAR = "UNCLEAR"
-    """A part may have gone back, and only a person can find out. It is not tried."""
+    """A part may have gone back, and only a person can find out. It is not tried, and nothing else
+    of its order is."""
     PAID = "PAID"
 
 
@@ -67,8 +74,40 @@ class GatewayPayment(NamedTuple):
     currency: str
 
 
+class Due(NamedTuple):
+    """What of one line's price goes back, and what the event's policy keeps."""
+
+    line_id: int | None
+    """None: money that came for nothing."""
+    refund_minor: int
+    fee_minor: int
+
+
+class Share(NamedTuple):
+    """What was agreed on when a line was given back."""
+
+    refund_minor: int
+    fee_minor: int
+    refund_id: int | None
+    """None: nothing of its price goes back."""
+
+
+class OwnRefund(NamedTuple):
+    """A refund as its buyer sees it."""
+
+    id: int
+    booking_id: int
+    amount_minor: int
+    currency: str
+    status: RefundStatus
+    created_at: datetime
+    paid_at: datetime | None
+    payment_status: PaymentStatus
+    seat_ids: list[int]
+
+
 class Refund(NamedTuple):
-    """What is owed back for an order."""
+    """The duty to pay back some lines of an order."""
 
     id: int
     order_id: int

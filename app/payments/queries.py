@@ -99,7 +99,8 @@ _SET_STATUS = """
     UPDATE payments
     SET status = %(to)s,
         decided_at = CASE WHEN %(is_decided)s THEN clock_timestamp() ELSE decided_at END,
-        check_due_at = CASE WHEN %(is_decided)s THEN NULL ELSE check_due_at END
+        check_due_at = CASE WHEN %(is_decided)s THEN NULL ELSE check_due_at END,
+        attempts = 0, last_error = '', changed_at = clock_timestamp()
     WHERE order_id = %(order_id)s
 """
 
@@ -133,10 +134,43 @@ _CHECK_NOW = """
 """
 
 
-def check_now(gateway_id: str) -> None:
-    """Have a worker ask the gateway about an undecided payment at once."""
+def check_now(connection: db.Connection, gateway_id: str) -> bool:
+    """Have a worker ask the gateway about a payment at once; whether it is undecided."""
+    return connection.execute(_CHECK_NOW, {"gateway_id": gateway_id}).rowcount > 0
+
+
+_GO_ON = """
+    UPDATE payments SET check_due_at = clock_timestamp()
+    WHERE booking_id = %(booking_id)s AND status IN ('ACCEPTED', 'CAPTURED')
+"""
+
+
+def go_on(connection: db.Connection, booking_id: int) -> bool:
+    """Have a worker go on with the accepted payment of a booking; whether there is one."""
+    return connection.execute(_GO_ON, {"booking_id": booking_id}).rowcount > 0
+
+
+_NOTE_FAILURE = """
+    UPDATE payments SET attempts = attempts + 1, last_error = %(error)s
+    WHERE order_id = %(order_id)s AND check_due_at IS NOT NULL
+"""
+
+
+def note_failure(order_id: int, error: str) -> None:
+    """Remember why a look at an undecided payment came to nothing."""
     with db.primary().connection() as connection:
-        connection.execute(_CHECK_NOW, {"gateway_id": gateway_id})
+        connection.execute(_NOTE_FAILURE, {"order_id": order_id, "error": error[:500]})
+
+
+_RETRY = """
+    UPDATE payments SET check_due_at = clock_timestamp(), attempts = 0
+    WHERE order_id = %(order_id)s AND check_due_at IS NOT NULL
+"""
+
+
+def retry(connection: db.Connection, order_id: int) -> bool:
+    """Have a worker look at a payment now, as if for the first time; whether it is undecided."""
+    return connection.execute(_RETRY, {"order_id": order_id}).rowcount == 1
 
 
 # The date moves before the question is asked, so a worker that dies leaves the next one a turn.
@@ -161,40 +195,28 @@ def take_due(limit: int, again: float) -> Sequence[int]:
     return [row[0] for row in db.rows(_TAKE_DUE, {"limit": limit, "again": again})]
 
 
-_LEDGER = """
+_CHARGE = """
     INSERT INTO ledger (kind, order_id, line_id, amount_minor, currency)
-    VALUES (%(kind)s, %(order_id)s, %(line_id)s, %(amount_minor)s, %(currency)s)
-    ON CONFLICT ON CONSTRAINT ledger_once DO NOTHING
+    VALUES ('CHARGE', %(order_id)s, NULL, %(amount_minor)s, %(currency)s)
 """
-
-
-def enter(
-    connection: db.Connection,
-    kind: str,
-    payment: Payment,
-    *,
-    line_id: int | None,
-    amount_minor: int,
-) -> None:
-    """Write one line of the ledger; the same one twice is one."""
-    connection.execute(
-        _LEDGER,
-        {
-            "kind": kind,
-            "order_id": payment.order_id,
-            "line_id": line_id,
-            "amount_minor": amount_minor,
-            "currency": payment.currency,
-        },
-    )
-
-
+# A line that was free brought nothing, and the ledger knows no entry of nothing.
 _CHARGE_LINES = """
     INSERT INTO ledger (kind, order_id, line_id, amount_minor, currency)
     SELECT 'CHARGE', %(order_id)s, id, unit_price_minor - discount_minor, currency
-    FROM booking_lines WHERE id = ANY(%(line_ids)s)
+    FROM booking_lines
+    WHERE id = ANY(%(line_ids)s) AND unit_price_minor > discount_minor
     ON CONFLICT ON CONSTRAINT ledger_once DO NOTHING
 """
+
+
+def charge(connection: db.Connection, payment: Payment) -> None:
+    """Enter money that came for nothing."""
+    values = {
+        "order_id": payment.order_id,
+        "amount_minor": payment.amount_minor,
+        "currency": payment.currency,
+    }
+    connection.execute(_CHARGE, values)
 
 
 def charge_lines(connection: db.Connection, payment: Payment) -> None:
@@ -202,26 +224,32 @@ def charge_lines(connection: db.Connection, payment: Payment) -> None:
     connection.execute(_CHARGE_LINES, {"order_id": payment.order_id, "line_ids": payment.line_ids})
 
 
-# What was paid for bookings that are erased is owed back; what is open is no longer wanted.
+# What was paid for bookings that are erased is owed back, all that is not yet; what is open is no
+# longer wanted.
 _ORPHAN = """
     WITH voided AS (
-        UPDATE payments SET status = 'VOIDED' WHERE status IN ('INITIATED', 'OPEN')
-    ), owed AS (
+        UPDATE payments SET status = 'VOIDED', check_due_at = clock_timestamp()
+        WHERE status IN ('INITIATED', 'OPEN', 'ACCEPTED', 'CAPTURED')
+    ), ended AS (
         UPDATE payments SET status = 'REFUND_DUE', decided_at = clock_timestamp()
         WHERE status = 'COMPLETED' RETURNING order_id
-    ), entered AS (
-        INSERT INTO ledger (kind, order_id, line_id, amount_minor, currency)
-        SELECT 'REFUND_DUE', l.order_id, l.line_id, l.amount_minor, l.currency
-        FROM ledger l JOIN owed USING (order_id) WHERE l.kind = 'CHARGE'
-        ON CONFLICT ON CONSTRAINT ledger_once DO NOTHING
+    ), line AS (
+        SELECT c.order_id, c.line_id, c.amount_minor, c.currency
+        FROM ledger c JOIN ended USING (order_id)
+        WHERE c.kind = 'CHARGE' AND NOT EXISTS (
+            SELECT FROM ledger given WHERE given.order_id = c.order_id
+                AND given.line_id = c.line_id AND given.kind IN ('REFUND_DUE', 'FEE'))
+    ), refund AS (
+        INSERT INTO refunds (order_id, amount_minor, currency)
+        SELECT order_id, sum(amount_minor), min(currency) FROM line GROUP BY order_id
+        RETURNING id, order_id
     )
-    SELECT order_id FROM owed
+    INSERT INTO ledger (kind, order_id, line_id, amount_minor, currency, refund_id)
+    SELECT 'REFUND_DUE', order_id, line_id, amount_minor, currency, refund.id
+    FROM line JOIN refund USING (order_id)
 """
 
 
-def orphan_all(connection: db.Connection) -> Sequence[int]:
-    """Part all payments from their bookings, which are about to be erased.
-
-    Returns the orders for which money is owed back now.
-    """
-    return [row[0] for row in connection.execute(_ORPHAN).fetchall()]
+def orphan_all(connection: db.Connection) -> None:
+    """Part all payments from their bookings, which are about to be erased."""
+    connection.execute(_ORPHAN)

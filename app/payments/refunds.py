@@ -2,6 +2,11 @@
 
 As documented the gateway's cancel gives money back; as coded it always refuses. So a refund is a
 duty that outlives restarts, and one that cannot be done waits for a person and is not forgotten.
+
+Several refunds of one order have their turns one after the other, the oldest first. One that is
+STUCK is in nobody's way: the gateway's no to one part says nothing about another. One that is
+UNCLEAR holds the others of its order back: whether it was paid a person can only tell by the sum
+that the gateway has returned, and what is paid meanwhile would change that sum under their eyes.
 """
 
 from __future__ import annotations
@@ -12,13 +17,20 @@ from collections.abc import Sequence
 from gevent.pool import Pool
 
 from app.kernel import audit, db, errors, metrics, outbox
-from app.payments import gateway, queries, refund_queries, rules
-from app.payments.models import Payment, PaymentStatus, Refund, RefundStatus
+from app.kernel.config import settings
+from app.kernel.wake import wake
+from app.payments import gateway, owing, queries, refund_queries, rules
+from app.payments.models import Payment, Refund, RefundStatus
 
 log = logging.getLogger(__name__)
 
+JOB = "refunds"
+"""The name of the worker's job that pays back."""
+
 _AT_ONCE = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 6 * 3600.0
+_BESIDE_THE_CALLS = 30.0
+"""What a turn may take, in seconds, beside the two calls of the gateway."""
 _PATIENCE = 8
 """After so many tries, about an hour, somebody should look."""
 
@@ -29,7 +41,12 @@ class _Ambiguous(Exception):
 
 def pay_due() -> int:
     """Try the refunds whose turn it is; returns how many there were."""
-    due = refund_queries.take_due(_AT_ONCE, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
+    due = refund_queries.take_due(
+        _AT_ONCE,
+        turn=2 * settings().payment_deadline + _BESIDE_THE_CALLS,
+        first=_FIRST_PAUSE,
+        longest=_LONGEST_PAUSE,
+    )
     Pool(_AT_ONCE).map(_try, due)
     return len(due)
 
@@ -47,11 +64,32 @@ def find(refund_id: int) -> Refund:
     return refund
 
 
-def retry(refund_id: int) -> None:
+def places(refund: Refund) -> Sequence[tuple[int | None, int | None, int | None, int]]:
+    """For each line of a refund its id, row and number of its seat, and the sum."""
+    return refund_queries.places(refund)
+
+
+def beside(refund: Refund) -> Sequence[Refund]:
+    """The other refunds of its order, oldest first."""
+    return [one for one in refund_queries.of_order(refund.order_id) if one.id != refund.id]
+
+
+def retry(refund_id: int, *, actor: str = "operator") -> None:
     """Have a worker try a refund now. Raises NotFound, Conflict when it is paid."""
-    if not refund_queries.try_now(refund_id):
-        find(refund_id)
-        raise errors.Conflict("Этот возврат уже выплачен.", code="refund_paid")
+    refund = find(refund_id)
+    with db.transaction() as connection:
+        if not refund_queries.try_now(connection, refund_id):
+            raise errors.Conflict("Этот возврат уже выплачен.", code="refund_paid")
+        audit.record(
+            connection,
+            actor=actor,
+            action="refund.retried",
+            entity="refund",
+            entity_id=refund_id,
+            from_status=refund.status,
+            to_status=RefundStatus.DUE,
+        )
+        wake(connection, JOB)
 
 
 def pay_by_hand(refund_id: int, *, actor: str, note: str) -> None:
@@ -62,7 +100,15 @@ def pay_by_hand(refund_id: int, *, actor: str, note: str) -> None:
 
 
 def _try(refund: Refund) -> None:
-    """One attempt; whatever happens is stored, and none but the gateway's word makes it paid."""
+    """One turn; whatever happens is stored, and none but the gateway's word makes it paid."""
+    try:
+        _pay(refund)
+        refund_queries.end_turn(refund.order_id)
+    except errors.Problem as problem:  # The database: the next turn is stored already.
+        log.warning("refund has to wait", extra={"refund_id": refund.id, "error": problem.code})
+
+
+def _pay(refund: Refund) -> None:
     payment = queries.find(refund.order_id)
     if payment is None:
         return
@@ -73,8 +119,6 @@ def _try(refund: Refund) -> None:
     except (gateway.Refused, gateway.OutcomeUnknown) as problem:
         is_stuck = refund.attempts >= _PATIENCE
         _note(refund, RefundStatus.STUCK if is_stuck else RefundStatus.DUE, str(problem))
-    except errors.Problem as problem:  # The database: the next turn is stored already.
-        log.warning("refund has to wait", extra={"refund_id": refund.id, "error": problem.code})
     else:
         _store_paid(refund, actor="system", note="")
 
@@ -85,15 +129,17 @@ def _give_back(refund: Refund, payment: Payment) -> None:
         raise gateway.Refused("The gateway does not know the payment.")
     if rules.is_returned(seen):
         return
-    is_whole = refund.amount_minor >= seen.amount_minor
+    payment = payment._replace(gateway_id=seen.gateway_id)
+    if refund.amount_minor >= seen.amount_minor:
+        gateway.cancel(payment, amount_minor=None)  # If its answer is lost, the next check tells.
+        return
+    # No answer must not mean another try, not even when it is this process that dies: the question
+    # is stored before it is asked.
+    if not refund_queries.note(refund.id, RefundStatus.UNCLEAR, "Asked; there is no answer yet."):
+        return  # A person has paid it meanwhile.
     try:
-        gateway.cancel(
-            payment._replace(gateway_id=seen.gateway_id),
-            amount_minor=None if is_whole else refund.amount_minor,
-        )
+        gateway.cancel(payment, amount_minor=refund.amount_minor)
     except gateway.OutcomeUnknown as problem:
-        if is_whole:
-            raise  # The next check tells.
         raise _Ambiguous(f"A part may have been paid back: {problem}") from None
 
 
@@ -102,7 +148,7 @@ def _note(refund: Refund, status: RefundStatus, error: str) -> None:
         "refund not paid",
         extra={"refund_id": refund.id, "attempts": refund.attempts, "error": error},
     )
-    refund_queries.note_failure(refund.id, status, error)
+    refund_queries.note(refund.id, status, error)
     if status is not refund.status:
         metrics.OUTCOMES.labels("refund", status.lower()).inc()
 
@@ -115,9 +161,8 @@ def _store_paid(refund: Refund, *, actor: str, note: str) -> bool:
         if payment is None or current is None or current.status is RefundStatus.PAID:
             return False
         refund_queries.store_paid(connection, current, note)
-        to = rules.advance(payment.status, to=PaymentStatus.REFUNDED)
-        queries.set_status(connection, payment.order_id, to, is_decided=True)
         payload = {
+            "refund_id": current.id,
             "order_id": str(payment.order_id),
             "booking_id": payment.booking_id,
             "user_id": payment.user_id,
@@ -129,10 +174,11 @@ def _store_paid(refund: Refund, *, actor: str, note: str) -> bool:
             connection,
             actor=actor,
             action="refund.paid",
-            entity="payment",
-            entity_id=payment.order_id,
-            from_status=payment.status,
-            to_status=to,
+            entity="refund",
+            entity_id=current.id,
+            from_status=current.status,
+            to_status=RefundStatus.PAID,
         )
+        owing.close(connection, payment, actor=actor)
     metrics.OUTCOMES.labels("refund", "paid").inc()
     return True

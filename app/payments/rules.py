@@ -10,6 +10,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from app.kernel import errors
 from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
@@ -17,8 +18,10 @@ from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
 _S = PaymentStatus
 
 TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
-    _S.INITIATED: frozenset({_S.OPEN, _S.VOIDED, _S.COMPLETED, _S.FAILED, _S.REFUND_DUE}),
-    _S.OPEN: frozenset({_S.VOIDED, _S.COMPLETED, _S.FAILED, _S.REFUND_DUE}),
+    _S.INITIATED: frozenset({_S.OPEN, _S.VOIDED, _S.ACCEPTED, _S.FAILED, _S.REFUND_DUE}),
+    _S.OPEN: frozenset({_S.VOIDED, _S.ACCEPTED, _S.FAILED, _S.REFUND_DUE}),
+    _S.ACCEPTED: frozenset({_S.VOIDED, _S.CAPTURED, _S.FAILED, _S.REFUND_DUE}),
+    _S.CAPTURED: frozenset({_S.VOIDED, _S.COMPLETED, _S.REFUND_DUE}),
     _S.VOIDED: frozenset({_S.FAILED, _S.REFUND_DUE}),
     _S.COMPLETED: frozenset({_S.REFUND_DUE}),
     _S.FAILED: frozenset(),
@@ -59,6 +62,15 @@ def decide(payment: Payment, seen: GatewayPayment) -> Decision:
         return Decision.OPEN
     agrees = (seen.amount_minor, seen.currency) == (payment.amount_minor, payment.currency)
     return Decision.PAID if agrees else Decision.MISMATCH
+
+
+def shown_status(
+    status: PaymentStatus,
+) -> Literal["PARTIAL_REFUND", "REFUND_DUE", "REFUNDED"]:
+    """What a buyer to whom money goes back is told of the payment as a whole."""
+    if status is _S.COMPLETED:
+        return "PARTIAL_REFUND"
+    return "REFUNDED" if status is _S.REFUNDED else "REFUND_DUE"
 
 
 def needs_capture(seen: GatewayPayment) -> bool:

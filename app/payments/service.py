@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,13 +10,25 @@ import gevent
 
 from app.kernel import audit, errors, metrics, outbox
 from app.kernel.config import settings
-from app.kernel.db import Connection
-from app.payments import gateway, queries, refund_queries, rules
+from app.kernel.db import Connection, transaction
+from app.kernel.wake import wake
+from app.payments import gateway, owing, queries, refund_queries, refunds, rules
 from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
 
 OutcomeUnknown = gateway.OutcomeUnknown
 Refused = gateway.Refused
 unavailable = gateway.unavailable
+owe_refund = owing.owe_refund
+owe_lines = owing.owe_lines
+end_sale = owing.end_sale
+shares = refund_queries.shares
+refunds_of = refund_queries.of_user
+shown_status = rules.shown_status
+find_refund = refunds.find
+retry_refund = refunds.retry
+
+JOB = "payments"
+"""The name of the worker's job that takes undecided payments up."""
 
 _LOOK_SECONDS = 0.05
 
@@ -154,15 +165,41 @@ def lock_live(db: Connection, booking_id: int) -> Payment | None:
 
 def void(db: Connection, payment: Payment) -> None:
     """Mark an attempt as no longer wanted; it is still checked, for money that comes late."""
-    to = rules.advance(payment.status, to=PaymentStatus.VOIDED)
-    queries.set_status(db, payment.order_id, to, is_decided=False)
-    _recorded(db, payment, "payment.voided", payment.status, to)
+    _advance(db, payment, PaymentStatus.VOIDED, "payment.voided")
 
 
 def void_live(db: Connection, booking_id: int) -> None:
     """Void the attempt of a booking that may still be paid, if there is one."""
     if (payment := queries.lock_live(db, booking_id)) is not None:
         void(db, payment)
+
+
+def as_captured(payment: Payment) -> GatewayPayment:
+    """A captured payment as the gateway sees it."""
+    return GatewayPayment(
+        payment.gateway_id or "", "CONFIRMED", payment.amount_minor, payment.currency
+    )
+
+
+def accept(db: Connection, payment: Payment) -> None:
+    """The money is authorised and the seats are fixed for it: it may be taken."""
+    _advance(db, payment, PaymentStatus.ACCEPTED, "payment.accepted")
+
+
+def note_captured(db: Connection, payment: Payment) -> None:
+    """The money has been taken."""
+    _advance(db, payment, PaymentStatus.CAPTURED, "payment.captured")
+
+
+def go_on(db: Connection, booking_id: int) -> None:
+    """Have a worker go on with the accepted payment of a booking, if there is one."""
+    if queries.go_on(db, booking_id):
+        wake(db, JOB)
+
+
+def note_failure(order_id: int, error: str) -> None:
+    """Remember why a look at an undecided payment came to nothing."""
+    queries.note_failure(order_id, error)
 
 
 def complete(db: Connection, payment: Payment) -> None:
@@ -176,31 +213,29 @@ def fail(db: Connection, payment: Payment) -> None:
     _decide(db, payment, PaymentStatus.FAILED, "payment.failed")
 
 
-def owe_refund(db: Connection, payment: Payment, seen: GatewayPayment) -> None:
-    """Money came for which there are no seats: all that came, whatever was asked for, is owed."""
-    _decide(db, payment, PaymentStatus.REFUND_DUE, "refund.due")
-    came = payment._replace(currency=seen.currency)
-    queries.enter(db, "REFUND_DUE", came, line_id=None, amount_minor=math.ceil(seen.amount_minor))
-    refund_queries.owe(db, [payment.order_id])
-
-
-def owe_lines(db: Connection, booking_id: int, percent: int, prices: dict[int, int]) -> None:
-    """A paid booking was cancelled: `percent` of each line's price is owed back.
-
-    `prices` has the minor units that were paid by the id of the line.
-    """
-    for payment in queries.lock_completed(db, booking_id):
-        _decide(db, payment, PaymentStatus.REFUND_DUE, "refund.due")
-        for line_id in payment.line_ids:
-            owed = prices.get(line_id, 0) * percent // 100
-            if owed:
-                queries.enter(db, "REFUND_DUE", payment, line_id=line_id, amount_minor=owed)
-        refund_queries.owe(db, [payment.order_id])
-
-
 def notice(gateway_id: str) -> None:
     """The gateway says that something has happened to a payment: look soon."""
-    queries.check_now(gateway_id)
+    with transaction() as connection:
+        if queries.check_now(connection, gateway_id):
+            wake(connection, JOB)
+
+
+def retry(order_id: int, *, actor: str) -> None:
+    """Have a worker look at an undecided payment now. Raises NotFound, Conflict."""
+    with transaction() as connection:
+        payment = lock(connection, order_id)
+        if not queries.retry(connection, order_id):
+            raise errors.Conflict("Этот платёж уже решён.", code="payment_decided")
+        audit.record(
+            connection,
+            actor=actor,
+            action="payment.retried",
+            entity="payment",
+            entity_id=order_id,
+            from_status=payment.status,
+            to_status=payment.status,
+        )
+        wake(connection, JOB)
 
 
 def take_due(limit: int) -> Sequence[int]:
@@ -215,7 +250,13 @@ def signature_matches(body: bytes, given: str) -> bool:
 
 def orphan_all(db: Connection) -> None:
     """Part all payments from their bookings, which are about to be erased."""
-    refund_queries.owe(db, queries.orphan_all(db))
+    queries.orphan_all(db)
+
+
+def _advance(db: Connection, payment: Payment, to: PaymentStatus, action: str) -> None:
+    status = rules.advance(payment.status, to=to)
+    queries.set_status(db, payment.order_id, status, is_decided=False)
+    _recorded(db, payment, action, payment.status, status)
 
 
 def _decide(db: Connection, payment: Payment, to: PaymentStatus, action: str) -> None:

@@ -153,6 +153,9 @@ _RELEASE = """
     ), payment AS (
         UPDATE payments p SET status = 'VOIDED' FROM booking b, freed
         WHERE p.booking_id = b.id AND p.status IN ('INITIATED', 'OPEN')
+    ), provider AS (
+        UPDATE provider_orders o SET due_at = clock_timestamp() FROM booking b, freed
+        WHERE o.booking_id = b.id
     ), reopened AS (
         UPDATE bookings SET status = 'CREATED' FROM booking b, freed
         WHERE bookings.id = b.id AND b.status = 'PAYMENT_INITIATED'

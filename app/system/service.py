@@ -10,6 +10,7 @@ from app.events import service as events
 from app.kernel import db, errors, shared
 from app.migrations import runner
 from app.payments import service as payments
+from app.provider import service as provider
 from app.seats import service as seats
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def reset() -> int:
                 bookings.erase_all(connection)
                 freed = seats.free_all_seats(connection)
                 payments.orphan_all(connection)
+                provider.reconsider_all(connection)
             break
         except errors.Busy:
             if time.monotonic() > give_up_at:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.bookings import rules
 from app.bookings.models import BookingStatus
@@ -14,8 +16,9 @@ NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 S = BookingStatus
 STEPS = {
     (S.CREATED, S.PAYMENT_INITIATED), (S.CREATED, S.CANCELLED), (S.CREATED, S.EXPIRED),
-    (S.PAYMENT_INITIATED, S.CREATED), (S.PAYMENT_INITIATED, S.CONFIRMED),
-    (S.PAYMENT_INITIATED, S.CANCELLED), (S.PAYMENT_INITIATED, S.EXPIRED),
+    (S.PAYMENT_INITIATED, S.PAYMENT_INITIATED), (S.PAYMENT_INITIATED, S.CREATED),
+    (S.PAYMENT_INITIATED, S.CONFIRMING), (S.PAYMENT_INITIATED, S.CANCELLED),
+    (S.PAYMENT_INITIATED, S.EXPIRED), (S.CONFIRMING, S.CONFIRMED), (S.CONFIRMING, S.CANCELLED),
     (S.CONFIRMED, S.CANCELLED), (S.CONFIRMED, S.COMPLETED),
 }  # fmt: skip
 
@@ -31,7 +34,7 @@ def test_a_booking_takes_only_the_steps_of_the_table(status: S, to: S) -> None:
 
 
 def test_only_a_payment_confirms_and_what_has_ended_stays() -> None:
-    assert [s for s in S if S.CONFIRMED in rules.TRANSITIONS[s]] == [S.PAYMENT_INITIATED]
+    assert [s for s in S if S.CONFIRMED in rules.TRANSITIONS[s]] == [S.CONFIRMING]
     for ended in (S.CANCELLED, S.EXPIRED, S.COMPLETED):
         assert rules.TRANSITIONS[ended] == frozenset()
 
@@ -65,6 +68,33 @@ def test_the_refund_is_the_step_that_still_lies_ahead(
 ) -> None:
     starts_at = NOW + timedelta(hours=hours)
     assert rules.refund_percent(policy, starts_at=starts_at, now=NOW) == percent
+
+
+@pytest.mark.parametrize(
+    ("price", "percent", "parts"),
+    [
+        (500_000, 100, (500_000, 0)),
+        (100_001, 33, (33_000, 67_001)),
+        (99, 1, (0, 99)),
+        (1, 99, (0, 1)),
+        (0, 50, (0, 0)),
+        (1_000, 150, (1_000, 0)),
+        (1_000, -5, (0, 1_000)),
+    ],
+)
+def test_parts_of_a_tiyn_stay_with_what_is_kept(
+    price: int, percent: int, parts: tuple[int, int]
+) -> None:
+    assert rules.divide(price, percent) == parts
+
+
+@given(price=st.integers(0, 2**53), percent=st.integers(-10, 200))
+def test_refund_and_fee_are_the_price_and_neither_is_more(price: int, percent: int) -> None:
+    refund, fee = rules.divide(price, percent)
+    assert refund + fee == price
+    assert 0 <= refund <= price
+    if 0 <= percent <= 100:
+        assert 0 <= price * percent - refund * 100 < 100, "less than a tiyn is lost"
 
 
 def test_the_refund_does_not_depend_on_the_time_zone() -> None:

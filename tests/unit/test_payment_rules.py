@@ -82,9 +82,12 @@ def test_a_failed_payment_is_failed_whatever_its_amount() -> None:
 
 S = PaymentStatus
 STEPS = {
-    (S.INITIATED, S.OPEN), (S.INITIATED, S.VOIDED), (S.INITIATED, S.COMPLETED),
+    (S.INITIATED, S.OPEN), (S.INITIATED, S.VOIDED), (S.INITIATED, S.ACCEPTED),
     (S.INITIATED, S.FAILED), (S.INITIATED, S.REFUND_DUE),
-    (S.OPEN, S.VOIDED), (S.OPEN, S.COMPLETED), (S.OPEN, S.FAILED), (S.OPEN, S.REFUND_DUE),
+    (S.OPEN, S.VOIDED), (S.OPEN, S.ACCEPTED), (S.OPEN, S.FAILED), (S.OPEN, S.REFUND_DUE),
+    (S.ACCEPTED, S.VOIDED), (S.ACCEPTED, S.CAPTURED), (S.ACCEPTED, S.FAILED),
+    (S.ACCEPTED, S.REFUND_DUE),
+    (S.CAPTURED, S.VOIDED), (S.CAPTURED, S.COMPLETED), (S.CAPTURED, S.REFUND_DUE),
     (S.VOIDED, S.FAILED), (S.VOIDED, S.REFUND_DUE),
     (S.COMPLETED, S.REFUND_DUE), (S.REFUND_DUE, S.REFUNDED),
 }  # fmt: skip
@@ -99,8 +102,20 @@ def test_a_payment_takes_only_the_steps_of_the_table(status: S, to: S) -> None:
             rules.advance(status, to=to)
 
 
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        (S.COMPLETED, "PARTIAL_REFUND"),
+        (S.REFUND_DUE, "REFUND_DUE"),
+        (S.REFUNDED, "REFUNDED"),
+    ],
+)
+def test_a_buyer_with_a_refund_is_told_what_it_leaves_of_the_payment(status: S, shown: str) -> None:
+    assert rules.shown_status(status) == shown
+
+
 def test_a_voided_payment_never_completes_and_what_is_decided_only_turns_into_a_debt() -> None:
-    assert S.COMPLETED not in rules.TRANSITIONS[S.VOIDED]
+    assert [s for s in S if S.COMPLETED in rules.TRANSITIONS[s]] == [S.CAPTURED]
     for decided in rules.DECIDED:
         assert rules.TRANSITIONS[decided] <= {S.REFUND_DUE, S.REFUNDED}
 

@@ -1,0 +1,369 @@
+"""Orders and places in the database.
+
+Every write of a step names the turn that it was taken with, and does nothing when somebody else
+has taken the order up since: two workers may meet, but only one of them has a say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import LiteralString
+from uuid import UUID
+
+from app.kernel import db
+from app.provider.models import Order, PlaceRow, PlaceStatus, Status, Wanted
+
+_COLUMNS: LiteralString = """booking_id, user_id, event_id, order_id, status, turn, attempts,
+    extract(epoch FROM clock_timestamp() - changed_at)::float8"""
+_FIND: LiteralString = f"""
+    SELECT {_COLUMNS} FROM provider_orders WHERE booking_id = %(booking_id)s
+"""  # noqa: S608 - a constant
+_LOCK: LiteralString = _FIND + " FOR NO KEY UPDATE"
+
+
+def _order(row: db.Row | None) -> Order | None:
+    if row is None:
+        return None
+    order = Order(*row)
+    return order._replace(status=Status(order.status))
+
+
+def find(booking_id: int) -> Order | None:
+    """The order of a booking."""
+    return _order(db.one(_FIND, {"booking_id": booking_id}))
+
+
+def lock(connection: db.Connection, booking_id: int) -> Order | None:
+    """The order of a booking, locked; the booking and its payment have to be locked before."""
+    return _order(connection.execute(_LOCK, {"booking_id": booking_id}).fetchone())
+
+
+_INSERT = """
+    INSERT INTO provider_orders (booking_id, user_id, event_id, status)
+    VALUES (%(booking_id)s, %(user_id)s, %(event_id)s, 'HELD')
+    ON CONFLICT (booking_id) DO NOTHING
+"""
+
+
+def insert(connection: db.Connection, booking_id: int, user_id: int, event_id: int) -> None:
+    """Make the order of a booking, with nothing in it, if there is none."""
+    connection.execute(
+        _INSERT, {"booking_id": booking_id, "user_id": user_id, "event_id": event_id}
+    )
+
+
+_WANT = """
+    INSERT INTO provider_places (booking_id, seat_id, place_id, status)
+    SELECT %(booking_id)s, wanted.seat_id, wanted.place_id,
+           CASE WHEN EXISTS (SELECT FROM provider_places b
+                             WHERE b.place_id = wanted.place_id AND b.status = 'BOUGHT')
+                THEN 'BOUGHT' ELSE 'WANTED' END
+    FROM unnest(%(seat_ids)s::bigint[], %(place_ids)s::uuid[]) AS wanted (seat_id, place_id)
+    ON CONFLICT (booking_id, place_id) DO UPDATE
+        SET status = excluded.status, changed_at = clock_timestamp()
+        WHERE provider_places.status IN ('REFUSED', 'FREED')
+"""
+_KEEP = """
+    UPDATE provider_places SET status = 'SELECTED', changed_at = clock_timestamp()
+    WHERE booking_id = %(booking_id)s AND place_id = ANY(%(place_ids)s::uuid[])
+      AND status = 'SURPLUS'
+"""
+_DROP = """
+    WITH surplus AS (
+        SELECT place_id, status FROM provider_places
+        WHERE booking_id = %(booking_id)s AND place_id <> ALL(%(place_ids)s::uuid[])
+    ), forgotten AS (
+        DELETE FROM provider_places p USING surplus s
+        WHERE p.booking_id = %(booking_id)s AND p.place_id = s.place_id
+          AND s.status IN ('WANTED', 'REFUSED')
+    )
+    UPDATE provider_places p SET status = 'SURPLUS', changed_at = clock_timestamp()
+    FROM surplus s
+    WHERE p.booking_id = %(booking_id)s AND p.place_id = s.place_id AND s.status = 'SELECTED'
+"""
+
+
+def want(connection: db.Connection, booking_id: int, wanted: Sequence[Wanted]) -> None:
+    """Have exactly these places wanted for a locked order; what else is in it has to go."""
+    place_ids = [one.place_id for one in wanted]
+    connection.execute(_DROP, {"booking_id": booking_id, "place_ids": place_ids})
+    connection.execute(_KEEP, {"booking_id": booking_id, "place_ids": place_ids})
+    connection.execute(
+        _WANT,
+        {
+            "booking_id": booking_id,
+            "seat_ids": [one.seat_id for one in wanted],
+            "place_ids": place_ids,
+        },
+    )
+
+
+_PLACES = """
+    SELECT p.seat_id, p.place_id, p.status,
+           extract(epoch FROM clock_timestamp() - p.changed_at)::float8,
+           EXISTS (SELECT FROM provider_places o
+                   WHERE o.place_id = p.place_id AND o.status = 'BOUGHT'),
+           EXISTS (SELECT FROM provider_places o
+                   WHERE o.place_id = p.place_id AND o.booking_id <> p.booking_id
+                   AND o.status IN ('ASKED', 'SELECTED', 'SURPLUS', 'RELEASING')),
+           EXISTS (SELECT FROM provider_places o
+                   WHERE o.place_id = p.place_id AND o.booking_id <> p.booking_id
+                   AND o.status = 'FREED' AND o.changed_at
+                       > clock_timestamp() - %(recent)s * interval '1 second')
+    FROM provider_places p WHERE p.booking_id = %(booking_id)s ORDER BY p.seat_id
+"""
+
+
+def places(
+    booking_id: int, connection: db.Connection | None = None, *, recent: float = 0.0
+) -> list[PlaceRow]:
+    """The places of an order, by seat; `recent` seconds are a moment."""
+    params = {"booking_id": booking_id, "recent": recent}
+    found = connection.execute(_PLACES, params) if connection else db.rows(_PLACES, params)
+    return [PlaceRow(*row)._replace(status=PlaceStatus(row[2])) for row in found]
+
+
+_SET_STATUS = """
+    UPDATE provider_orders
+    SET status = %(to)s, changed_at = clock_timestamp(), attempts = 0, last_error = '',
+        turn = turn + 1,
+        due_at = CASE WHEN %(is_due)s THEN clock_timestamp() END,
+        wanted_at = CASE WHEN %(to)s = 'WANTED' THEN clock_timestamp() ELSE wanted_at END,
+        asked_at = CASE WHEN %(to)s = 'WANTED' THEN NULL ELSE asked_at END,
+        refusal_told = refusal_told AND %(to)s <> 'REFUSED'
+    WHERE booking_id = %(booking_id)s
+"""
+
+
+def set_status(connection: db.Connection, booking_id: int, to: Status, *, is_due: bool) -> None:
+    """Store a new status of a locked order; whoever is at work on it has no say any more."""
+    connection.execute(_SET_STATUS, {"booking_id": booking_id, "to": to, "is_due": is_due})
+
+
+_TELL = """
+    UPDATE provider_orders SET refusal_told = true
+    WHERE booking_id = %(booking_id)s AND NOT refusal_told
+"""
+
+
+def tell_refusal(connection: db.Connection, booking_id: int) -> bool:
+    """Whether the buyer still has to be told that a place was refused; from now on not."""
+    return connection.execute(_TELL, {"booking_id": booking_id}).rowcount == 1
+
+
+_MAKE_DUE = """
+    UPDATE provider_orders SET due_at = clock_timestamp() WHERE booking_id = %(booking_id)s
+"""
+
+
+def make_due(connection: db.Connection, booking_id: int) -> None:
+    """Have a worker look at an order now."""
+    connection.execute(_MAKE_DUE, {"booking_id": booking_id})
+
+
+_REST = "UPDATE provider_orders SET due_at = NULL WHERE booking_id = %(booking_id)s"
+
+
+def rest(connection: db.Connection, booking_id: int) -> None:
+    """Take an order out of the turns."""
+    connection.execute(_REST, {"booking_id": booking_id})
+
+
+_MAKE_ALL_DUE = """
+    UPDATE provider_orders SET due_at = clock_timestamp(), attempts = 0
+    WHERE status NOT IN ('CONFIRMED', 'RETURNED', 'CANCELLED')
+"""
+
+
+def make_all_due(connection: db.Connection) -> None:
+    """Have workers look at every order that is not at its end."""
+    connection.execute(_MAKE_ALL_DUE)
+
+
+_RETRY = """
+    UPDATE provider_orders SET due_at = clock_timestamp(), attempts = 0
+    WHERE booking_id = %(booking_id)s
+"""
+
+
+def retry(connection: db.Connection, booking_id: int) -> None:
+    """Have a worker look at a locked order now, as if it had not failed."""
+    connection.execute(_RETRY, {"booking_id": booking_id})
+
+
+_TAKE: LiteralString = f"""
+    UPDATE provider_orders SET turn = turn + 1,
+        due_at = clock_timestamp() + %(lease)s * interval '1 second'
+    WHERE booking_id IN (
+        SELECT booking_id FROM provider_orders
+        WHERE due_at <= clock_timestamp() AND (status <> 'WANTED' OR asked_at IS NOT NULL)
+        ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    RETURNING {_COLUMNS}
+"""  # noqa: S608 - as above
+
+
+def take_due(limit: int, lease: float) -> list[Order]:
+    """The orders that are to be looked at now; theirs again after `lease` seconds."""
+    found = db.rows(_TAKE, {"limit": limit, "lease": lease})
+    return [order for row in found if (order := _order(row))]
+
+
+_ADMISSION_LOCK = 0x62696C65_61646D69
+_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%(lock)s)"
+_ON_THE_WAY = """
+    SELECT count(*) FROM provider_orders o JOIN provider_places p USING (booking_id)
+    WHERE o.status = 'WANTED' AND o.asked_at IS NOT NULL AND o.due_at IS NOT NULL
+      AND p.status <> 'BOUGHT'
+"""
+_ADMIT: LiteralString = f"""
+    UPDATE provider_orders SET turn = turn + 1, asked_at = clock_timestamp(),
+        due_at = clock_timestamp() + %(lease)s * interval '1 second'
+    WHERE booking_id IN (
+        SELECT q.booking_id FROM (
+            SELECT o.booking_id,
+                   sum(n.places) OVER (ORDER BY o.wanted_at, o.booking_id) - n.places AS before
+            FROM (SELECT booking_id, wanted_at FROM provider_orders
+                  WHERE status = 'WANTED' AND asked_at IS NULL
+                  ORDER BY wanted_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) o
+            CROSS JOIN LATERAL (SELECT count(*) AS places FROM provider_places p
+                                WHERE p.booking_id = o.booking_id AND p.status <> 'BOUGHT') n
+        ) q WHERE q.before < %(room)s)
+    RETURNING {_COLUMNS}
+"""  # noqa: S608 - as above
+
+
+def admit(window: int, limit: int, lease: float) -> list[Order]:
+    """Take orders out of the queue, the oldest first, while fewer than `window` places are asked
+    for and not counted yet: as many as the provider brings, whatever its pace is."""
+    with db.transaction() as connection:
+        row = connection.execute(_TRY_LOCK, {"lock": _ADMISSION_LOCK}).fetchone()
+        if not row or not row[0]:
+            return []  # Another worker admits.
+        on_the_way = connection.execute(_ON_THE_WAY).fetchone()
+        room = window - (on_the_way[0] if on_the_way else 0)
+        if room <= 0:
+            return []
+        found = connection.execute(_ADMIT, {"room": room, "limit": limit, "lease": lease})
+        return [order for row in found if (order := _order(row))]
+
+
+_STORE_ORDER_ID = """
+    UPDATE provider_orders SET order_id = %(order_id)s
+    WHERE booking_id = %(booking_id)s AND turn = %(turn)s
+"""
+
+
+def store_order_id(order: Order, order_id: UUID) -> bool:
+    """Remember the provider's order before it is used; False: somebody else is at work."""
+    params = {"booking_id": order.booking_id, "turn": order.turn, "order_id": order_id}
+    with db.primary().connection() as connection:
+        return connection.execute(_STORE_ORDER_ID, params).rowcount == 1
+
+
+_SET_PLACE = """
+    WITH mine AS MATERIALIZED (
+        UPDATE provider_orders
+        SET changed_at = CASE WHEN %(is_progress)s THEN clock_timestamp() ELSE changed_at END,
+            attempts = CASE WHEN %(is_progress)s THEN 0 ELSE attempts END,
+            due_at = clock_timestamp() + %(lease)s * interval '1 second'
+        WHERE booking_id = %(booking_id)s AND turn = %(turn)s RETURNING booking_id
+    )
+    UPDATE provider_places p SET status = %(to)s, changed_at = clock_timestamp()
+    FROM mine WHERE p.booking_id = mine.booking_id AND p.place_id = %(place_id)s
+"""
+
+
+_PROGRESS = frozenset(
+    {PlaceStatus.SELECTED, PlaceStatus.BOUGHT, PlaceStatus.REFUSED, PlaceStatus.FREED}
+)
+
+
+def set_place(order: Order, place_id: UUID, to: PlaceStatus, lease: float) -> bool:
+    """Store what became of a place, and keep the order; False: somebody else is at work.
+
+    Raises psycopg's UniqueViolation when another order of ours is about this place.
+    """
+    params = {
+        "booking_id": order.booking_id, "turn": order.turn, "place_id": place_id, "to": to,
+        "lease": lease, "is_progress": to in _PROGRESS,
+    }  # fmt: skip
+    with db.primary().connection() as connection:
+        return connection.execute(_SET_PLACE, params).rowcount == 1
+
+
+_FINISH = """
+    UPDATE provider_orders
+    SET status = %(to)s, changed_at = clock_timestamp(), attempts = 0, last_error = '',
+        due_at = CASE WHEN %(is_due)s THEN clock_timestamp() END, turn = turn + 1,
+        refusal_told = refusal_told AND %(to)s <> 'REFUSED'
+    WHERE booking_id = %(booking_id)s AND turn = %(turn)s
+"""
+_BUY = """
+    UPDATE provider_places SET status = 'BOUGHT', changed_at = clock_timestamp()
+    WHERE booking_id = %(booking_id)s AND status = 'SELECTED'
+"""
+_FREE = """
+    UPDATE provider_places SET status = 'FREED', changed_at = clock_timestamp()
+    WHERE booking_id = %(booking_id)s AND status IN ('ASKED', 'SELECTED', 'SURPLUS', 'RELEASING')
+"""
+
+
+def finish(connection: db.Connection, order: Order, to: Status, *, is_due: bool) -> bool:
+    """End a step; False: somebody else is at work.
+
+    What a confirmed order has is bought, what a cancelled one had is free.
+    """
+    params = {
+        "booking_id": order.booking_id, "turn": order.turn, "to": to, "is_due": is_due,
+    }  # fmt: skip
+    if connection.execute(_FINISH, params).rowcount == 0:
+        return False
+    if to is Status.CONFIRMED:
+        connection.execute(_BUY, {"booking_id": order.booking_id})
+    if to is Status.CANCELLED:
+        connection.execute(_FREE, {"booking_id": order.booking_id})
+    return True
+
+
+_LATER = """
+    UPDATE provider_orders
+    SET due_at = clock_timestamp()
+            + %(seconds)s * (0.75 + random() / 2) * interval '1 second',
+        attempts = CASE WHEN %(error)s = '' THEN attempts ELSE attempts + 1 END,
+        last_error = CASE WHEN %(error)s = '' THEN last_error ELSE %(error)s END
+    WHERE booking_id = %(booking_id)s AND turn = %(turn)s
+"""
+
+
+def look_later(order: Order, seconds: float, error: str = "") -> None:
+    """Have the order looked at again after about so many seconds; a failed try is counted."""
+    params = {
+        "booking_id": order.booking_id, "turn": order.turn, "seconds": seconds,
+        "error": error[:500],
+    }  # fmt: skip
+    with db.primary().connection() as connection:
+        connection.execute(_LATER, params)
+
+
+_STATUSES = """
+    SELECT booking_id, status FROM provider_orders WHERE booking_id = ANY(%(booking_ids)s)
+"""
+
+
+def statuses(booking_ids: Sequence[int]) -> dict[int, Status]:
+    """Where these orders are."""
+    return {row[0]: Status(row[1]) for row in db.rows(_STATUSES, {"booking_ids": booking_ids})}
+
+
+_AHEAD = """
+    SELECT count(*) FROM (
+        SELECT FROM provider_orders q JOIN provider_orders o ON o.booking_id = %(booking_id)s
+        WHERE q.status = 'WANTED' AND q.asked_at IS NULL AND q.wanted_at < o.wanted_at
+        LIMIT %(most)s) AS ahead
+"""
+
+
+def ahead(booking_id: int, most: int) -> int:
+    """How many orders wait before this one to be asked for, at most `most`."""
+    row = db.one(_AHEAD, {"booking_id": booking_id, "most": most})
+    return int(row[0]) if row else 0
