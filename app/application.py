@@ -15,6 +15,7 @@ import app.bookings.api
 import app.checkout.api
 import app.events.api
 import app.notifications.api
+import app.operations.api
 import app.seats.api
 import app.system.api
 from app.kernel import errors
@@ -37,6 +38,7 @@ def endpoints() -> list[Endpoint]:
         app.seats.api,
         app.analytics.api,
         app.notifications.api,
+        app.operations.api,
         app.system.api,
     )
     found = [endpoint for part in slices for endpoint in part.routes.endpoints]

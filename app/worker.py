@@ -1,8 +1,9 @@
 """The worker process: everything that happens without a request. Any number of them may run.
 
 `python -m app.worker` ends bookings whose hold ran out, asks the gateway about payments that are
-undecided, pays refunds back, and delivers messages. Nothing here is needed for a hold to end: a
-seat whose hold ran out is free at once. A job looks every so often, and at once when it is woken.
+undecided, pays refunds back, delivers messages, and compares it all with the services outside.
+Nothing here is needed for a hold to end: a seat whose hold ran out is free at once. A job looks
+every so often, and at once when it is woken.
 """
 
 from gevent import monkey
@@ -24,6 +25,7 @@ from app.checkout import service as checkout  # noqa: E402
 from app.kernel import config, db, errors, logs, relay  # noqa: E402
 from app.kernel.wake import Listener  # noqa: E402
 from app.notifications import service as notifications  # noqa: E402
+from app.operations import reconciling  # noqa: E402
 from app.payments import refunds  # noqa: E402
 from app.payments import service as payments  # noqa: E402
 from app.provider import service as provider  # noqa: E402
@@ -49,8 +51,9 @@ def jobs() -> list[Job]:
         Job("expiry", bookings.expire_due, config.settings().expiry_seconds),
         Job(payments.JOB, checkout.settle_due, _LOOK_SECONDS),
         Job(provider.JOB, places.advance_due, _LOOK_SECONDS),
-        Job("refunds", refunds.pay_due, _LOOK_SECONDS),
+        Job(refunds.JOB, refunds.pay_due, _LOOK_SECONDS),
         Job(relay.JOB, deliver_messages, _LOOK_SECONDS),
+        Job(reconciling.JOB, reconciling.run_due, config.settings().reconcile_seconds),
     ]
 
 

@@ -162,6 +162,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     expiry_seconds: Annotated[
         Seconds, msgspec.Meta(description="Seconds between two sweeps of bookings that ran out.")
     ] = 5.0
+    reconcile_seconds: Annotated[
+        Seconds,
+        msgspec.Meta(
+            description="Seconds between two comparisons with the gateway, the provider and "
+            "between our own tables."
+        ),
+    ] = 300.0
 
 
 _OWN_NAMES = ("database_url", "database_replica_url")

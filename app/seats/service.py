@@ -10,9 +10,12 @@ import msgspec
 from app.kernel import db, errors, metrics, shared
 from app.kernel.auth import Principal
 from app.seats import board as boards
-from app.seats import queries
+from app.seats import place_queries, queries
 from app.seats.freshness import Boards
 from app.seats.models import Change, SeatStatus
+
+give_to_provider = place_queries.give_to_provider
+take_back_from_provider = place_queries.take_back
 
 _boards = Boards()
 _FREE_FIRST = (SeatStatus.FREE, SeatStatus.RESERVED, SeatStatus.SOLD)

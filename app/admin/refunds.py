@@ -1,39 +1,19 @@
-"""What an operator does by hand: `python -m app.admin refunds list|show|retry|paid`.
+"""`refunds`: money that is owed back, until it is paid."""
 
-Works on DATABASE_URL. Exit code 0: done; 1: refused, and one sentence says why; 2: wrong arguments.
-"""
+from __future__ import annotations
 
-from gevent import monkey
+import argparse
+from collections.abc import Iterable
+from typing import Any
 
-monkey.patch_all()
-
-import argparse  # noqa: E402 - after the patch, as everything here
-import getpass  # noqa: E402
-import sys  # noqa: E402
-from collections.abc import Iterable, Sequence  # noqa: E402
-
-from app.kernel import config, db, errors, money  # noqa: E402
-from app.payments import refunds  # noqa: E402
-from app.payments.models import Refund, RefundStatus  # noqa: E402
+from app.admin.work import operator
+from app.kernel import money
+from app.payments import refunds
+from app.payments.models import Refund, RefundStatus
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command."""
-    options = _parse(arguments)
-    try:
-        for line in options.run(options):
-            sys.stdout.write(f"{line}\n")
-    except (errors.Problem, config.SettingsError) as problem:
-        sys.stderr.write(f"{getattr(problem, 'detail', '') or problem}\n")
-        return 1
-    finally:
-        db.close()
-    return 0
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m app.admin")
-    areas = parser.add_subparsers(required=True, metavar="refunds")
+def add_to(areas: Any) -> None:
+    """Declare the commands."""
     commands = areas.add_parser("refunds", help="money that is owed back").add_subparsers(
         required=True, metavar="list|show|retry|paid"
     )
@@ -50,7 +30,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         command.set_defaults(run=run)
         if name == "paid":
             command.add_argument("--note", required=True, help="how: the number of a transfer")
-    return parser.parse_args(arguments)
 
 
 def _list(options: argparse.Namespace) -> Iterable[str]:
@@ -88,12 +67,12 @@ def _show(options: argparse.Namespace) -> Iterable[str]:
 
 
 def _retry(options: argparse.Namespace) -> Iterable[str]:
-    refunds.retry(options.id)
+    refunds.retry(options.id, actor=operator())
     yield f"A worker tries refund {options.id} now."
 
 
 def _paid(options: argparse.Namespace) -> Iterable[str]:
-    refunds.pay_by_hand(options.id, actor=f"operator:{getpass.getuser()}", note=options.note)
+    refunds.pay_by_hand(options.id, actor=operator(), note=options.note)
     yield _line(refunds.find(options.id))
 
 
@@ -109,7 +88,3 @@ def _place(line_id: int | None, row: int | None, number: int | None) -> str:
 def _line(refund: Refund) -> str:
     amount = f"{money.decimal_string(refund.amount_minor)} {refund.currency}"
     return f"{refund.id:>8}  {refund.status:<7}  order {refund.order_id}  {amount}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
