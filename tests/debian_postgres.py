@@ -29,6 +29,11 @@ TESTS_OF_STATEMENTS = (
     "migrations",
     "payments",
     "refunds",
+    "refund_lines",
+    "ledger_migration",
+    "places",
+    "relay",
+    "reconciliation",
 )
 
 
