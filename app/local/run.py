@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -83,6 +84,7 @@ def _run(stack: ExitStack, port: int, data: Path) -> int:
     environ |= _defaults(environ, port, data)
     if "PAYMENT_GATEWAY_URL" not in os.environ:
         children["payment gateway"] = simulators.start_gateway(stack, environ, data, port)
+    _write_environment(data / "environment", environ)
     conf = Path(__file__).parent.parent / "server" / "gunicorn.conf.py"
     children["gunicorn"] = start(
         stack, environ, "gunicorn", "--config", str(conf), "--no-control-socket"
@@ -132,6 +134,19 @@ def _fill_if_empty(url: str, provider_url: str) -> None:
         except seats.Unavailable as error:
             raise CannotStart(str(error)) from None
         seed.finish(connection)
+
+
+def _write_environment(path: Path, environ: dict[str, str]) -> None:
+    """Leave the settings for the operator's commands: `set -a; . .data/environment; set +a`."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    names = ("DATABASE_URL", "EVENT_", "PAYMENT_")
+    lines = [
+        f"{name}={shlex.quote(value)}\n"
+        for name, value in sorted(environ.items())
+        if name.startswith(names)
+    ]
+    path.write_text("".join(lines))
 
 
 def _defaults(environ: dict[str, str], port: int, data: Path) -> dict[str, str]:

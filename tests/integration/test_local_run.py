@@ -15,6 +15,7 @@ import pytest
 import urllib3
 
 from tests.conftest import Caller
+from tests.integration.gateway import until
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -95,6 +96,14 @@ def get(url: str) -> int:
         return pool.request("GET", url, retries=False, timeout=10).status
 
 
+def operate(data: Path, command: str) -> str:
+    """What an operator's command says, with the settings that `make run` has left."""
+    line = f"set -a; . {data}/environment; set +a; exec {sys.executable} -m app.admin {command}"
+    return subprocess.run(
+        ["bash", "-c", line], cwd=ROOT, check=False, capture_output=True, text=True
+    ).stdout
+
+
 def test_it_starts_serves_ends_and_starts_again_with_its_data(run: Callable[..., Run]) -> None:
     first = run()
     greeting = first.wait_until_running()
@@ -108,6 +117,9 @@ def test_it_starts_serves_ends_and_starts_again_with_its_data(run: Callable[...,
         answer = pool.request("POST", f"{base}/api/bookings", json={"event_id": 1}, headers=headers)
         assert answer.status == 201
         booking = answer.json()
+        # The worker's own comparison may be under way; then this one is refused.
+        until(lambda: "places   100000 examined, 0 differ" in operate(first.data, "reconcile"))
+        assert "nothing waits for a person" in operate(first.data, "doctor")
         family = first.family()
         assert len(family) > 5
         assert first.end(signal.SIGINT) == 0
