@@ -242,10 +242,19 @@ _ORPHAN = """
     ), refund AS (
         INSERT INTO refunds (order_id, amount_minor, currency)
         SELECT order_id, sum(amount_minor), min(currency) FROM line GROUP BY order_id
-        RETURNING id, order_id
+        RETURNING id, order_id, amount_minor, currency
+    ), message AS (
+        INSERT INTO outbox (topic, key, payload)
+        SELECT 'refund.due', p.booking_id::text, jsonb_build_object('refund_id', r.id,
+               'order_id', p.order_id::text, 'booking_id', p.booking_id, 'user_id', p.user_id,
+               'amount_minor', r.amount_minor, 'fee_minor', 0, 'currency', r.currency)
+        FROM refund r JOIN payments p USING (order_id)
+    ), record AS (
+        INSERT INTO audit_log (actor, action, entity, entity_id, to_status)
+        SELECT 'system', 'refund.due', 'refund', id, 'DUE' FROM refund
     )
     INSERT INTO ledger (kind, order_id, line_id, amount_minor, currency, refund_id)
-    SELECT 'REFUND_DUE', order_id, line_id, amount_minor, currency, refund.id
+    SELECT 'REFUND_DUE', order_id, line_id, line.amount_minor, line.currency, refund.id
     FROM line JOIN refund USING (order_id)
 """
 

@@ -74,7 +74,8 @@ class PlaceRow(NamedTuple):
     place_id: UUID
     status: PlaceStatus
     waits: float
-    """Seconds that it has been in this status."""
+    """Seconds that it has been in this status; one in doubt, that we have watched it, the provider
+    answering all the time."""
     is_bought: bool
     """Some order of ours that has it is confirmed."""
     is_elsewhere: bool

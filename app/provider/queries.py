@@ -100,7 +100,8 @@ def want(connection: db.Connection, booking_id: int, wanted: Sequence[Wanted]) -
 
 _PLACES = """
     SELECT p.seat_id, p.place_id, p.status,
-           extract(epoch FROM clock_timestamp() - p.changed_at)::float8,
+           extract(epoch FROM clock_timestamp() - CASE WHEN p.status IN ('ASKED', 'RELEASING')
+               THEN coalesce(p.doubted_at, clock_timestamp()) ELSE p.changed_at END)::float8,
            EXISTS (SELECT FROM provider_places o
                    WHERE o.place_id = p.place_id AND o.status = 'BOUGHT'),
            EXISTS (SELECT FROM provider_places o
@@ -268,7 +269,8 @@ _SET_PLACE = """
             due_at = clock_timestamp() + %(lease)s * interval '1 second'
         WHERE booking_id = %(booking_id)s AND turn = %(turn)s RETURNING booking_id
     )
-    UPDATE provider_places p SET status = %(to)s, changed_at = clock_timestamp()
+    UPDATE provider_places p
+    SET status = %(to)s, changed_at = clock_timestamp(), doubted_at = NULL
     FROM mine WHERE p.booking_id = mine.booking_id AND p.place_id = %(place_id)s
 """
 
@@ -289,6 +291,28 @@ def set_place(order: Order, place_id: UUID, to: PlaceStatus, lease: float) -> bo
     }  # fmt: skip
     with db.primary().connection() as connection:
         return connection.execute(_SET_PLACE, params).rowcount == 1
+
+
+_DOUBT = """
+    UPDATE provider_places SET doubted_at = coalesce(doubted_at, clock_timestamp())
+    WHERE booking_id = %(booking_id)s AND place_id = %(place_id)s
+"""
+_DOUBT_ANEW = """
+    UPDATE provider_places SET doubted_at = NULL
+    WHERE booking_id = %(booking_id)s AND place_id = %(place_id)s
+"""
+
+
+def doubt(booking_id: int, place_id: UUID) -> None:
+    """Remember since when the provider's answers leave a place in doubt."""
+    with db.primary().connection() as connection:
+        connection.execute(_DOUBT, {"booking_id": booking_id, "place_id": place_id})
+
+
+def doubt_anew(booking_id: int, place_id: UUID) -> None:
+    """The provider did not answer: its lanes may have stood still all the time before."""
+    with db.primary().connection() as connection:
+        connection.execute(_DOUBT_ANEW, {"booking_id": booking_id, "place_id": place_id})
 
 
 _FINISH = """

@@ -8,7 +8,8 @@ is ever in doubt, so the count is either without it or with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from psycopg import errors as pg
@@ -77,7 +78,9 @@ def _select(order: Order, order_id: UUID, row: PlaceRow) -> PlaceStatus:
     """Put one place into the order, or learn that somebody else has it."""
     is_in_doubt = row.status is _P.ASKED
     if is_in_doubt:
-        if (known := _resolve(order, order_id, row)) is not _P.WANTED:
+        with _watched(row, order):
+            known = _resolve(order, order_id, row)
+        if known is not _P.WANTED:
             return _store(order, row, known)
     elif row.is_elsewhere:
         raise NotYet("Another order of ours has the place.")
@@ -105,10 +108,15 @@ def _resolve(order: Order, order_id: UUID, row: PlaceRow) -> PlaceStatus:
 
     Raises NotYet while the provider does not show it.
     """
-    others = _count(one for one in _places(order) if one.place_id != row.place_id)
+    beside = [one for one in _places(order) if one.place_id != row.place_id]
+    others = _count(beside)
+    # What was given back a moment ago may still be counted.
+    leaving = sum(one.status is _P.FREED and one.waits < _patience() for one in beside)
     seen = client.find_order(order_id)
-    if seen is not None and seen.places_count > others:
+    if seen is not None and seen.places_count > others + leaving:
         return _P.SELECTED
+    if seen is not None and seen.places_count > others:
+        raise NotYet("The order's count of places is on its way.")
     place = client.find_place(row.place_id)
     if place is None or place.is_free:
         return _P.WANTED
@@ -184,7 +192,8 @@ def _give_back(order: Order) -> Status:
         return Status.RETURNED
     for row in _places(order):
         if row.status is _P.ASKED:
-            known = _resolve(order, order.order_id, row)
+            with _watched(row, order):
+                known = _resolve(order, order.order_id, row)
             row = row._replace(status=_store(order, row, _AFTER_DOUBT[known]))  # noqa: PLW2901
         if row.status in _IN and _release(order, order.order_id, row) is None:
             return Status.CANCELLING
@@ -218,7 +227,9 @@ def _release(order: Order, order_id: UUID, row: PlaceRow) -> PlaceStatus | None:
         raise NotYet("The provider does not show the order yet.")
     if seen.status is not client.OrderStatus.STARTED:
         return None
-    if _has_gone(row, seen, count):
+    with _watched(row, order):
+        has_gone = _has_gone(row, seen, count)
+    if has_gone:
         return _store(order, row, _P.FREED)
     began = time.monotonic()
     _store(order, row, _P.RELEASING)
@@ -246,6 +257,22 @@ def _has_gone(row: PlaceRow, seen: client.OrderSeen, count: int) -> bool:
     if is_in_doubt and is_late:
         return False  # The release has not come, and is to be repeated.
     raise NotYet("The provider has not counted the places yet.")
+
+
+@contextmanager
+def _watched(row: PlaceRow, order: Order) -> Iterator[None]:
+    """Remember since when a place is in doubt though the provider answers.
+
+    Time in which it did not is no time that its lanes had.
+    """
+    try:
+        yield
+    except NotYet:
+        queries.doubt(order.booking_id, row.place_id)
+        raise
+    except (Refused, OutcomeUnknown):
+        queries.doubt_anew(order.booking_id, row.place_id)
+        raise
 
 
 def _places(order: Order) -> list[PlaceRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gevent
 import pytest
 
 from tests.conftest import Caller
@@ -203,3 +204,41 @@ def test_an_answer_that_is_lost_on_the_way_back_is_read_back(
     hall.provider.turn(**{call: fault})
     assert hall.buyer.cancel(booking).status_code == 200
     hall.until(lambda: given_back(hall, booking), 30)
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True], ids=["held there", "sold there"])
+def test_a_place_that_was_given_back_a_moment_ago_is_not_counted_for_one_in_doubt(
+    hall: Hall, is_confirmed: bool
+) -> None:
+    foreign, _ = hall.provider.holding(1)
+    if is_confirmed:
+        assert hall.provider.change(foreign, "submit") == 200
+        assert hall.provider.change(foreign, "confirm") == 200
+    booking = hall.reserve(0)
+    hall.pay_soon(booking)
+    # We asked for the foreign place, too, and its refusal got lost.
+    hall.sql.execute(
+        "INSERT INTO provider_places (booking_id, seat_id, place_id, status)"
+        " VALUES (%s, %s, %s, 'ASKED')",
+        [booking, hall.event.seats[1], *hall.place_ids(1)],
+    )
+    hall.provider.turn(order_lane={"delay_ms": 100}, place_lane={"delay_ms": 20})
+    assert hall.buyer.cancel(booking).status_code == 200
+    hall.until(lambda: hall.order(booking) == "RETURNED", 30)
+    hall.provider.await_rest()
+    assert hall.provider.order(foreign)["places_count"] == 1
+
+
+def test_a_place_stays_in_doubt_while_the_provider_does_not_answer(hall: Hall) -> None:
+    booking = hall.reserve(0)
+    hall.provider.turn(select={"drop": {"times": 1}}, order_lane={"stopped": True})
+    with hall.working():
+        assert hall.buyer.pay(booking).status_code == 503
+        hall.provider.turn(down=True)
+        gevent.sleep(1.5)  # Longer than our patience.
+        hall.provider.turn(down=False)
+        gevent.sleep(0.5)
+        assert hall.places(booking) == ["ASKED"]
+        hall.provider.turn(order_lane={"stopped": False})
+        until(lambda: hall.buyer.pay(booking).status_code == 302, 20)
+    assert hall.theirs() == {"STARTED": hall.place_ids(0)}

@@ -58,6 +58,7 @@ def upgrade() -> None:
                        ('WANTED', 'ASKED', 'SELECTED', 'BOUGHT', 'REFUSED', 'SURPLUS', 'RELEASING',
                         'FREED')),
             changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            doubted_at timestamptz,
             PRIMARY KEY (booking_id, place_id)
         ) WITH (fillfactor = 70);
         CREATE INDEX provider_places_of_place ON provider_places (place_id);
