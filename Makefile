@@ -11,7 +11,7 @@ HOST ?= http://127.0.0.1:$(PORT)
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run data test test-debian plans browser check load bench sweep lock clean
+.PHONY: help run data test test-debian plans crashes histories browser check load chaos bench bulkhead sweep lock clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ test-debian: $(VENV)/.test  ## Run the tests of statements, plans and races on D
 plans: $(VENV)/.test  ## Assert how PostgreSQL runs each search in a big archive: make plans [ROWS=1000000]; some minutes.
 	@PLAN_ROWS="$(or $(ROWS),1000000)" $(bin)/python -m pytest tests/plans
 
+crashes: $(VENV)/.test  ## Kill a process at every statement, commit and call of every saga: make crashes [ROUNDS=1]; minutes.
+	@SAGAS_LONG=1 SAGAS_ROUNDS="$(or $(ROUNDS),1)" $(bin)/python -m pytest tests/sagas/test_crashes.py -s $(ARGS)
+
+histories: $(VENV)/.test  ## Play random histories of buyers, faults and kills: make histories [EXAMPLES=500] [ARGS="--hypothesis-seed=1"]; minutes.
+	@SAGAS_LONG=1 SAGAS_EXAMPLES="$(or $(EXAMPLES),500)" $(bin)/python -m pytest tests/sagas/test_histories.py -s $(ARGS)
+
 check: $(VENV)/.test  ## Run the static checks: ruff and mypy.
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
@@ -48,8 +54,14 @@ check: $(VENV)/.test  ## Run the static checks: ruff and mypy.
 load: $(VENV)/.test  ## Play a load scenario: make load SCENARIO=booking|authorization|events|archive [HOST=http://127.0.0.1:8081] [DURATION=60s] [ARGS="--scale 0.05"].
 	@$(bin)/python -m loadtest $(or $(SCENARIO),$(error SCENARIO is missing: make load SCENARIO=booking|authorization|events|archive)) --host "$(HOST)" $(if $(DURATION),--duration "$(DURATION)") $(ARGS)
 
+chaos: $(VENV)/.test  ## Break everything while buyers pay, then compare the three ledgers: make chaos [SECONDS=60] [SEED=1] [SEEDS=1,2,3] [REPORT=.data/chaos].
+	@$(bin)/python -m loadtest.chaos --seconds "$(or $(SECONDS),60)" --seed "$(or $(SEEDS),$(SEED),1)" --report "$(or $(REPORT),$(DATA_DIR)/chaos)" $(ARGS)
+
 bench: $(VENV)/.test  ## Measure the service against plain SQL on this machine and print the table of loadtest/README.md.
 	@$(bin)/python -m loadtest.bench
+
+bulkhead: $(VENV)/.test  ## Measure buyers of other events while the event provider needs 5 s for every call; two minutes, two cores.
+	@$(bin)/python -m loadtest.bulkhead $(ARGS)
 
 sweep: $(VENV)/.test  ## Time searches that no cache knows, frequent words and rare, on the data of make data: make sweep [DATA_DIR=.data].
 	@$(bin)/python -m loadtest.sweep --data-dir "$(DATA_DIR)" $(ARGS)

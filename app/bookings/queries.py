@@ -150,7 +150,7 @@ _END = """
         FROM booking b
         WHERE l.user_id = b.user_id AND l.booking_id = b.id AND l.status IN ('HELD', 'SOLD')
     ), provider AS (
-        UPDATE provider_orders o SET due_at = clock_timestamp() FROM booking b
+        UPDATE provider_orders o SET due_at = clock_timestamp(), turn = turn + 1 FROM booking b
         WHERE o.booking_id = b.id
     )
     UPDATE seats s
@@ -320,7 +320,7 @@ _EXPIRE = """
         UPDATE payments p SET status = 'VOIDED' FROM due
         WHERE p.booking_id = due.id AND p.status IN ('INITIATED', 'OPEN')
     ), provider AS (
-        UPDATE provider_orders o SET due_at = clock_timestamp() FROM due
+        UPDATE provider_orders o SET due_at = clock_timestamp(), turn = turn + 1 FROM due
         WHERE o.booking_id = due.id
     ), message AS (
         INSERT INTO outbox (topic, key, payload)

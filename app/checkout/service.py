@@ -94,11 +94,12 @@ def _accept(payment: Payment, seen: GatewayPayment) -> PaymentStatus:
             payments.accept(connection, current)
             provider.advance(connection, payment.booking_id, Status.SUBMITTING)
             return PaymentStatus.ACCEPTED
-    return _send_back(payment, seen)
+    return _send_back(current, seen)
 
 
 def _capture(payment: Payment, seen: GatewayPayment) -> PaymentStatus:
     """Take the money of an accepted payment, once the provider's order is submitted."""
+    payment = payment._replace(status=PaymentStatus.ACCEPTED)
     order = provider.find(payment.booking_id)
     age = datetime.now(UTC) - payment.created_at
     if order is not None and order.status is not Status.SUBMITTED:
@@ -136,18 +137,21 @@ def _sell(payment: Payment) -> PaymentStatus:
         if sold:
             payments.complete(connection, current)
     if not sold:
-        return _send_back(payment, payments.as_captured(payment))
+        return _send_back(current, payments.as_captured(payment))
     seats.show_changes(sold)
     return PaymentStatus.COMPLETED
 
 
 def _send_back(payment: Payment, seen: GatewayPayment) -> PaymentStatus:
-    """Owe the money that came back to the buyer, and end what it was for."""
+    """Owe the money that came back to the buyer, and end what it was for.
+
+    That has been decided of the payment as it was read; if it has gone on since, nothing is done.
+    """
     freed: list[Change] = []
     with db.transaction() as connection:
         booking = bookings.lock_any(connection, payment.booking_id)
         current = payments.lock(connection, payment.order_id)
-        if payments.is_decided(current):
+        if current.status is not payment.status:
             return current.status  # Another hint of the same payment was faster.
         is_wanted = current.status is not PaymentStatus.VOIDED
         payments.owe_refund(connection, current, seen)

@@ -1,7 +1,8 @@
 """Orders and places in the database.
 
 Every write of a step names the turn that it was taken with, and does nothing when somebody else
-has taken the order up since: two workers may meet, but only one of them has a say.
+has taken the order up since: two workers may meet, but only one of them has a say. Whoever changes
+what an order is for, in whatever slice, counts as one: a step under way must not end over that.
 """
 
 from __future__ import annotations
@@ -153,7 +154,8 @@ def tell_refusal(connection: db.Connection, booking_id: int) -> bool:
 
 
 _MAKE_DUE = """
-    UPDATE provider_orders SET due_at = clock_timestamp() WHERE booking_id = %(booking_id)s
+    UPDATE provider_orders SET due_at = clock_timestamp(), turn = turn + 1
+    WHERE booking_id = %(booking_id)s
 """
 
 
@@ -171,7 +173,7 @@ def rest(connection: db.Connection, booking_id: int) -> None:
 
 
 _MAKE_ALL_DUE = """
-    UPDATE provider_orders SET due_at = clock_timestamp(), attempts = 0
+    UPDATE provider_orders SET due_at = clock_timestamp(), turn = turn + 1, attempts = 0
     WHERE status NOT IN ('CONFIRMED', 'RETURNED', 'CANCELLED')
 """
 

@@ -154,7 +154,8 @@ _RELEASE = """
         UPDATE payments p SET status = 'VOIDED' FROM booking b, freed
         WHERE p.booking_id = b.id AND p.status IN ('INITIATED', 'OPEN')
     ), provider AS (
-        UPDATE provider_orders o SET due_at = clock_timestamp() FROM booking b, freed
+        UPDATE provider_orders o SET due_at = clock_timestamp(), turn = turn + 1
+        FROM booking b, freed
         WHERE o.booking_id = b.id
     ), reopened AS (
         UPDATE bookings SET status = 'CREATED' FROM booking b, freed
