@@ -131,6 +131,17 @@ class Pool:
         )
 
 
+def connect(application_name: str, **options: Any) -> Connection:
+    """A connection of the caller's own, for what takes longer than a use of the pool may."""
+    return Connection.connect(
+        settings().database_url,
+        autocommit=True,
+        connect_timeout=max(2, int(settings().database_deadline)),
+        application_name=application_name,
+        **options,
+    )
+
+
 def _options() -> dict[str, str | float]:
     """What every session is set to; times in milliseconds."""
     config = settings()

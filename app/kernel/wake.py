@@ -49,7 +49,10 @@ class Listener:
             event.set()
 
     def _listen(self) -> None:
-        connection = _open()
+        # A server that is gone without a word is noticed within half a minute.
+        connection = db.connect(
+            "biletter-listener", keepalives_idle=10, keepalives_interval=5, keepalives_count=3
+        )
         try:
             with gevent.Timeout(settings().database_deadline):
                 connection.execute(_LISTEN)
@@ -62,16 +65,3 @@ class Listener:
                     event.set()
         finally:
             connection.close()
-
-
-def _open() -> db.Connection:
-    return db.Connection.connect(
-        settings().database_url,
-        autocommit=True,
-        connect_timeout=max(2, int(settings().database_deadline)),
-        application_name="biletter-listener",
-        # A server that is gone without a word is noticed within half a minute.
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=3,
-    )

@@ -86,7 +86,7 @@ def _alone() -> Iterator[None]:
     Of its own, because a run takes longer than any use of the pool may.
     """
     try:
-        connection = _open()
+        connection = db.connect("biletter-reconciliation")
     except psycopg.Error as error:
         raise db.translated(error) from error
     try:
@@ -97,12 +97,3 @@ def _alone() -> Iterator[None]:
         yield
     finally:
         connection.close()
-
-
-def _open() -> db.Connection:
-    return db.Connection.connect(
-        settings().database_url,
-        autocommit=True,
-        connect_timeout=max(2, int(settings().database_deadline)),
-        application_name="biletter-reconciliation",
-    )

@@ -130,15 +130,15 @@ def test_a_server_that_cannot_be_reached_is_tried_again(
     del app
     monkeypatch.setattr(wake, "_PAUSE_SECONDS", 0.01)
     failures: list[None] = []
-    open_ = wake._open
+    connect = db.connect
 
-    def fail_twice() -> db.Connection:
+    def fail_twice(*arguments: Any, **options: Any) -> db.Connection:
         if len(failures) < 2:
             failures.append(None)
             raise psycopg.OperationalError("no route")
-        return open_()
+        return connect(*arguments, **options)
 
-    monkeypatch.setattr(wake, "_open", fail_twice)
+    monkeypatch.setattr(db, "connect", fail_twice)
     listener = wake.Listener(["one"])
     greenlet = gevent.spawn(listener.run)
     try:

@@ -15,7 +15,7 @@ from tests.sagas.conftest import IS_LONG
 from tests.sagas.histories import Histories
 from tests.sagas.venue import Venue
 
-_EXAMPLES = int(os.environ.get("SAGAS_EXAMPLES", "50"))
+_EXAMPLES = int(os.environ.get("SAGAS_EXAMPLES", "30"))
 
 
 @pytest.fixture
