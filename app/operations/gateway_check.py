@@ -15,7 +15,7 @@ from app.kernel.outside import OutcomeUnknown, Refused
 from app.operations import differences, rules
 from app.operations.models import DifferenceKind, Finding, Outcome, Run
 from app.payments import service as payments
-from app.payments.models import PaymentStatus
+from app.payments.models import GatewayPayment, PaymentStatus
 
 _K = DifferenceKind
 _AT_ONCE = 5
@@ -51,7 +51,7 @@ class _Asked(NamedTuple):
 
     order_id: int
     finding: Finding | None
-    gateway_id: str
+    seen: GatewayPayment | None
 
 
 def compare(run: Run) -> tuple[Outcome, int]:
@@ -71,7 +71,7 @@ def compare(run: Run) -> tuple[Outcome, int]:
     with db.transaction() as connection:
         certain = differences.record(connection, findings, patience=rules.GATEWAY_PATIENCE)
         differences.close_unseen(connection, _KINDS, run.began, [str(one) for one in done])
-    healed = _heal(findings, certain, {str(one.order_id): one.gateway_id for one in asked})
+    healed = _heal(findings, certain, {str(one.order_id): one.seen for one in asked if one.seen})
     return Outcome(run.part, len(asked), len(findings), healed, error), position
 
 
@@ -101,7 +101,7 @@ def _ask(order_id: int) -> _Asked | str:
     except (Refused, OutcomeUnknown, errors.Problem) as problem:
         return str(problem) or "no answer"
     if payment.status is not before.status:
-        return _Asked(order_id, None, "")  # Somebody is at work on it.
+        return _Asked(order_id, None, None)  # Somebody is at work on it.
     came, returned = db.one(_MONEY, {"order_id": order_id}) or (0, 0)
     kind = rules.judge_payment(
         payment,
@@ -111,33 +111,36 @@ def _ask(order_id: int) -> _Asked | str:
         age=datetime.now(UTC) - payment.created_at,
     )
     if kind is None:
-        return _Asked(order_id, None, "")
+        return _Asked(order_id, None, None)
     theirs = f"{seen.status}, {seen.amount_minor} {seen.currency}" if seen else "unknown"
     ours = f"{payment.status}, {payment.amount_minor} {payment.currency}, came {came}"
     finding = Finding(kind, str(order_id), ours, theirs)
-    return _Asked(order_id, finding, seen.gateway_id if seen else "")
+    return _Asked(order_id, finding, seen)
 
 
 def _heal(
-    findings: Sequence[Finding], certain: Sequence[Finding], gateway_ids: dict[str, str]
+    findings: Sequence[Finding], certain: Sequence[Finding], seen: dict[str, GatewayPayment]
 ) -> int:
     """What has a rule; the rest is for a person."""
     for one in findings:
-        if one.kind is _K.PAYMENT_NOT_FOLLOWED and gateway_ids[one.subject]:
+        if one.kind is _K.PAYMENT_NOT_FOLLOWED and one.subject in seen:
             # Closed when it is not seen again: telling a worker does not make it so.
-            payments.notice(gateway_ids[one.subject])
-    unknown = [one.subject for one in certain if one.kind is _K.PAYMENT_UNKNOWN_THERE]
-    return sum(_fail_voided(subject) for subject in unknown)
+            payments.notice(seen[one.subject].gateway_id)
+    return sum(_set_right(one, seen.get(one.subject)) for one in certain)
 
 
-def _fail_voided(subject: str) -> bool:
-    """Nobody can pay what the gateway has not heard of in a day: there will be no money."""
+def _set_right(finding: Finding, seen: GatewayPayment | None) -> bool:
+    """Nobody can pay what the gateway has not heard of in a day: there will be no money. And what
+    it has all the same for an attempt that had failed is owed back."""
     with db.transaction() as connection:
-        payment = payments.find(int(subject))
+        payment = payments.find(int(finding.subject))
         bookings.lock_any(connection, payment.booking_id)
         current = payments.lock(connection, payment.order_id)
-        if current.status is not PaymentStatus.VOIDED:
+        if finding.kind is _K.PAYMENT_UNKNOWN_THERE and current.status is PaymentStatus.VOIDED:
+            payments.fail(connection, current)
+        elif finding.kind is _K.PAYMENT_UNCLAIMED and current.status is PaymentStatus.FAILED:
+            payments.owe_refund(connection, current, seen or payments.as_captured(current))
+        else:
             return False
-        payments.fail(connection, current)
-        differences.note_healed(connection, _K.PAYMENT_UNKNOWN_THERE, [subject])
+        differences.note_healed(connection, finding.kind, [finding.subject])
     return True

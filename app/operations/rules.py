@@ -8,7 +8,7 @@ states; so what differs is listed when it is seen again after that, unchanged.
 | COMPLETED, CAPTURED | authorised or confirmed, our sum | right (as coded, AUTHORIZED for ever) |
 | COMPLETED, CAPTURED | anything else | `payment_unpaid_there`: sold, and the money is not there |
 | COMPLETED … REFUNDED | another sum or currency than came | `payment_of_other_sum` |
-| FAILED | authorised or confirmed | `payment_unclaimed`: money that we owe, and nothing says so |
+| FAILED | authorised or confirmed | `payment_unclaimed`: healed, the money is owed back |
 | REFUND_DUE, REFUNDED | never paid, unknown | `payment_unpaid_there`: we owe it all the same |
 | REFUNDED by the gateway, in full | authorised or confirmed | `payment_not_returned` |
 | any other | a word that decides | `payment_not_followed`: a worker is told to ask |

@@ -24,7 +24,8 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     _S.CAPTURED: frozenset({_S.VOIDED, _S.COMPLETED, _S.REFUND_DUE}),
     _S.VOIDED: frozenset({_S.FAILED, _S.REFUND_DUE}),
     _S.COMPLETED: frozenset({_S.REFUND_DUE}),
-    _S.FAILED: frozenset(),
+    # The gateway has taken its own word back: there is money after all.
+    _S.FAILED: frozenset({_S.REFUND_DUE}),
     _S.REFUND_DUE: frozenset({_S.REFUNDED}),
     _S.REFUNDED: frozenset(),
 }

@@ -15,7 +15,7 @@ from app.operations.models import Outcome, Part
 from app.payments import gateway, refunds
 from tests.integration.gateway import Puppet, Simulator, configured, until
 from tests.integration.hall import Hall
-from tests.integration.shop import PRICE, Attempt, Shop, work, worked_until
+from tests.integration.shop import PRICE, Attempt, Shop, for_nothing, work, worked_until
 
 
 @pytest.fixture(autouse=True)
@@ -224,16 +224,21 @@ def test_what_is_sold_and_not_paid_there_is_listed(
     assert_listed_then_gone(shop, attempt.order, kind, lambda: puppet.change(**right))
 
 
-def test_money_that_nobody_claims_is_listed(shop: Shop, puppet: Puppet) -> None:
+def test_money_for_an_attempt_that_had_failed_is_owed_back(shop: Shop, puppet: Puppet) -> None:
     attempt = shop.initiate()
     puppet.change(status="REJECTED")
     shop.check_now(attempt.order)
     worked_until(lambda: shop.payment(attempt.order) == "FAILED")
     puppet.change(status="AUTHORIZED")
-    assert_listed_then_gone(
-        shop, attempt.order, "payment_unclaimed", lambda: puppet.change(status="REJECTED")
-    )
+    difference = ("payment_unclaimed", str(attempt.order))
+    ask(shop, attempt.order)
+    assert difference in suspected(shop.sql), "the gateway may repeat what is no longer so"
     assert shop.payment(attempt.order) == "FAILED"
+    pass_time(shop.sql)
+    assert ask(shop, attempt.order).healed == 1
+    assert difference in healed()
+    assert shop.payment(attempt.order) == "REFUND_DUE"
+    assert shop.ledger(attempt.order) == for_nothing(2 * PRICE)
 
 
 def paid_back(shop: Shop, order: int) -> bool:
