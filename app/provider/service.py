@@ -16,7 +16,7 @@ from app.kernel import audit, db, errors, metrics
 from app.kernel.config import settings
 from app.kernel.outside import OutcomeUnknown, Refused
 from app.kernel.wake import wake
-from app.provider import client, queries, rules, steps, waiting
+from app.provider import client, place_queries, places, queries, rules, steps, waiting
 from app.provider.models import Order, PlaceStatus, Status, Wanted
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def want(
         raise errors.Conflict("Эту бронь нельзя оплатить.", code="booking_not_payable")
     if order.status is Status.WANTED and _has_exactly(connection, booking_id, wanted):
         return order.status
-    queries.want(connection, booking_id, wanted)
+    place_queries.want(connection, booking_id, wanted)
     if order.status is Status.HELD and _is_ready(connection, booking_id):
         return Status.HELD
     return _advance(connection, order, Status.WANTED)
@@ -77,10 +77,10 @@ def keep(connection: db.Connection, order: Order, wanted: Sequence[Wanted]) -> b
     is_refused = order.status is Status.REFUSED
     if not is_refused and _has_exactly(connection, order.booking_id, wanted):
         return False
-    queries.want(connection, order.booking_id, wanted)
+    place_queries.want(connection, order.booking_id, wanted)
     if is_refused:
         order = order._replace(status=_advance(connection, order, Status.HELD))
-    rows = queries.places(order.booking_id, connection)
+    rows = place_queries.places(order.booking_id, connection)
     if order.status is Status.WANTED or any(row.status in _UNSETTLED for row in rows):
         _advance(connection, order, Status.WANTED)
     return True
@@ -88,7 +88,7 @@ def keep(connection: db.Connection, order: Order, wanted: Sequence[Wanted]) -> b
 
 def refused_seats(connection: db.Connection, booking_id: int) -> list[int]:
     """The seats of an order whose places somebody else has."""
-    rows = queries.places(booking_id, connection)
+    rows = place_queries.places(booking_id, connection)
     return [row.seat_id for row in rows if row.status is PlaceStatus.REFUSED]
 
 
@@ -164,10 +164,10 @@ def take_due(limit: int) -> list[Order]:
     New ones are admitted only as the provider keeps up: whoever waits does so here, where nothing
     is paid yet, and not in the provider's lanes.
     """
-    due = queries.take_due(limit, steps.LEASE)
+    due = queries.take_due(limit, places.LEASE)
     window = settings().event_provider_window
     if len(due) < limit:
-        due += queries.admit(window, min(limit - len(due), _ADMITTED_AT_ONCE), steps.LEASE)
+        due += queries.admit(window, min(limit - len(due), _ADMITTED_AT_ONCE), places.LEASE)
     return due
 
 
@@ -183,9 +183,9 @@ def step(order: Order) -> Status | None:
             is_due = to not in rules.WITHOUT_DUTY
             if not queries.finish(connection, order, to, is_due=is_due):
                 return None
-    except steps.Superseded:
+    except places.Superseded:
         return None
-    except steps.NotYet as problem:
+    except places.NotYet as problem:
         _wait(order, str(problem))
         return None
     except (Refused, OutcomeUnknown) as problem:
@@ -206,14 +206,14 @@ def _linger(order: Order) -> Status:
     while True:
         try:
             return steps.take(order)
-        except steps.NotYet:
+        except places.NotYet:
             waited = time.monotonic() - started
             if waited > _LINGER_SECONDS or order.waits > _LINGER_SECONDS:
                 raise
         gevent.sleep(rules.look_again(waited))
         current = queries.find(order.booking_id)
         if current is None or current.turn != order.turn:
-            raise steps.Superseded
+            raise places.Superseded
         order = current
 
 
@@ -243,13 +243,13 @@ def wait_until_decided(booking_id: int, seconds: float) -> bool:
 
 
 def _has_exactly(connection: db.Connection, booking_id: int, wanted: Sequence[Wanted]) -> bool:
-    rows = queries.places(booking_id, connection)
+    rows = place_queries.places(booking_id, connection)
     present = {row.place_id for row in rows if row.status not in _GONE | _GOING}
     return present == {one.place_id for one in wanted}
 
 
 def _is_ready(connection: db.Connection, booking_id: int) -> bool:
-    rows = queries.places(booking_id, connection)
+    rows = place_queries.places(booking_id, connection)
     return all(row.status in _CONTENT for row in rows if row.status not in _GONE)
 
 

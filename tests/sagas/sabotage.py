@@ -7,15 +7,15 @@ from typing import Any
 
 def select_before_it_is_stored() -> None:
     """Ask for a place without having stored that we do."""
-    from app.provider import steps
+    from app.provider import places
     from app.provider.models import PlaceStatus
 
-    store = steps._store
+    store = places.store
 
     def forgetful(order: Any, row: Any, to: PlaceStatus) -> PlaceStatus:
         return to if to is PlaceStatus.ASKED else store(order, row, to)
 
-    steps._store = forgetful
+    places.store = forgetful
 
 
 def paid_before_it_is_asked_for() -> None:
