@@ -59,7 +59,14 @@ def _state(venue: Venue, booking: int, theirs: dict[str, Any], ledger: dict[int,
                        ORDER BY id""", ids),
         ledger=ask("""SELECT kind, amount_minor FROM ledger WHERE order_id = ANY(%s)
                       ORDER BY kind, id""", ids),
-        theirs=(line["status"], len(line["places"])),
+        theirs=_theirs(line),
         money=[(one["status"], one["captured"], one["refunded"]) for one in found],
         topics=dict(Counter(t for t in venue.topics(booking) if t not in _SAID_AGAIN)),
     )  # fmt: skip
+
+
+def _theirs(line: dict[str, Any]) -> tuple[str, int]:
+    """The provider's order; whether we end an empty one depends on how soon it counts releases."""
+    if not line["places"] and line["status"] in ("STARTED", "CANCELLED"):
+        return "EMPTY", 0
+    return line["status"], len(line["places"])
