@@ -22,6 +22,7 @@ from app.payments import queries as payments
 from app.payments import refunds
 from tests.integration.gateway import Puppet, until
 from tests.integration.shop import PRICE, Attempt, Shop, forget, worked_until
+from tests.races.line import LINE_UP, Line
 from tests.races.test_seats import at_once
 
 LOCK = "FOR NO KEY UPDATE"
@@ -51,7 +52,7 @@ def owed(shop: Shop, attempt: Attempt) -> list[int]:
 
 @pytest.fixture
 def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Giving back without any lock, and with time for others to read the same."""
+    """Giving back without any lock."""
     for module, names in (
         (bookings, ("_LOCK", "_LINES")),
         (payments, ("_OF_BOOKING",)),
@@ -61,11 +62,14 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
             statement = getattr(module, name)
             assert LOCK in statement
             monkeypatch.setattr(module, name, statement.split(LOCK)[0])
-    slow = lines._PAID_LINES.replace(
-        "AND l.seat_id", "AND pg_sleep(0.05) IS NOT NULL AND l.seat_id"
-    )
-    assert slow != lines._PAID_LINES
-    monkeypatch.setattr(lines, "_PAID_LINES", slow)
+
+
+@pytest.fixture
+def all_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Giving back lined up before anybody has done anything."""
+    lined_up = lines._PAID_LINES.replace("AND l.seat_id", LINE_UP + "AND l.seat_id")
+    assert lined_up != lines._PAID_LINES
+    monkeypatch.setattr(lines, "_PAID_LINES", lined_up)
 
 
 def test_one_seat_given_back_five_times_at_once_is_one_refund(puppet: Puppet, shop: Shop) -> None:
@@ -79,9 +83,12 @@ def test_one_seat_given_back_five_times_at_once_is_one_refund(puppet: Puppet, sh
     assert shop.unbalanced() == []
 
 
-@pytest.mark.usefixtures("without_locks")
-def test_without_locks_the_database_refuses_the_second_refund(puppet: Puppet, shop: Shop) -> None:
+@pytest.mark.usefixtures("without_locks", "all_read_the_same")
+def test_without_locks_the_database_refuses_the_second_refund(
+    puppet: Puppet, shop: Shop, line: Line
+) -> None:
     attempt, seats = paid(puppet, shop, 2)
+    gevent.spawn(line.let_go_when, 5)
     answers = at_once(*[partial(give_back, shop, attempt, seats[0])] * 5)
     assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 4}
     assert {one.json["code"] for one in answers if one.status_code == 409} == {"already_refunded"}
@@ -107,10 +114,13 @@ def without_the_databases_guard(shop: Shop, attempt: Attempt) -> Iterator[None]:
         )
 
 
-@pytest.mark.usefixtures("without_locks")
-def test_control_without_any_guard_one_seat_is_refunded_twice(puppet: Puppet, shop: Shop) -> None:
+@pytest.mark.usefixtures("without_locks", "all_read_the_same")
+def test_control_without_any_guard_one_seat_is_refunded_twice(
+    puppet: Puppet, shop: Shop, line: Line
+) -> None:
     attempt, seats = paid(puppet, shop, 2)
     with without_the_databases_guard(shop, attempt):
+        gevent.spawn(line.let_go_when, 5)
         answers = at_once(*[partial(give_back, shop, attempt, seats[0])] * 5)
         assert {answer.status_code for answer in answers} == {200}
         assert owed(shop, attempt) == [PRICE] * 5
@@ -133,13 +143,13 @@ def test_the_last_two_seats_given_back_at_once_cancel_the_booking(
 
 @pytest.mark.usefixtures("without_locks")
 def test_control_without_locks_neither_of_the_last_two_is_the_last(
-    puppet: Puppet, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    puppet: Puppet, shop: Shop, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Both give their seat back before either of them has committed.
-    slow = lines._HAS_SOLD + " AND pg_sleep(0.2) IS NOT NULL"
-    monkeypatch.setattr(lines, "_HAS_SOLD", slow)
+    # Both have given their seat back before either of them commits.
+    monkeypatch.setattr(lines, "_HAS_SOLD", lines._HAS_SOLD + LINE_UP)
     attempt, seats = paid(puppet, shop, 2)
     with without_the_databases_guard(shop, attempt):
+        gevent.spawn(line.let_go_when, 2)
         at_once(*(partial(give_back, shop, attempt, seat) for seat in seats))
         assert shop.booking(attempt.booking) == "CONFIRMED"
         assert shop.buyer.bookings() == {attempt.booking: []}

@@ -18,11 +18,13 @@ from gevent.event import Event as Gate
 from app.kernel import db
 from app.seats import queries
 from tests.conftest import Caller, Event
+from tests.races.line import LINE_UP, Line
 
 GUARD_OF_THE_UPDATE = """
         WHERE s.id = %(seat_id)s
           AND (s.status = 'FREE' OR s.status = 'RESERVED' AND s.held_until <= clock_timestamp())
         RETURNING"""
+LOCK_OF_THE_BOOKING = "FOR NO KEY UPDATE OF b"
 
 
 def at_once(*work: Callable[[], Any]) -> list[Any]:
@@ -47,11 +49,8 @@ def without_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     unguarded = queries.HOLD.replace(
         GUARD_OF_THE_UPDATE, "\n        WHERE s.id = %(seat_id)s\n        RETURNING"
     )
-    # Time for others to read the same: what a network would give them.
-    unguarded = unguarded.replace(
-        "FOR NO KEY UPDATE OF b", "AND pg_sleep(0.02) IS NOT NULL FOR NO KEY UPDATE OF b"
-    )
-    monkeypatch.setattr(queries, "HOLD", unguarded)
+    lined_up = unguarded.replace(LOCK_OF_THE_BOOKING, LINE_UP + LOCK_OF_THE_BOOKING)
+    monkeypatch.setattr(queries, "HOLD", lined_up)
 
 
 def holders(sql: Any, seat_ids: list[int]) -> Counter[int]:
@@ -88,9 +87,10 @@ def test_fifty_buyers_and_one_seat_have_one_winner(
 
 @pytest.mark.usefixtures("without_guard")
 def test_control_without_the_guard_one_seat_has_many_winners(
-    new_user: Callable[[], Caller], event: Event, sql: Any
+    new_user: Callable[[], Caller], event: Event, sql: Any, line: Line
 ) -> None:
     buyers = [new_user() for _ in range(20)]
+    gevent.spawn(line.let_go_when, 2)
     assert rush(buyers, event, event.seats[:1])[200] > 1
     assert holders(sql, event.seats)[event.seats[0]] > 1
 
@@ -105,9 +105,10 @@ def test_two_hundred_buyers_and_twenty_seats_have_twenty_winners(
 
 @pytest.mark.usefixtures("without_guard")
 def test_control_without_the_guard_twenty_seats_are_sold_more_than_twenty_times(
-    new_user: Callable[[], Caller], event: Event
+    new_user: Callable[[], Caller], event: Event, line: Line
 ) -> None:
     buyers = [new_user() for _ in range(60)]
+    gevent.spawn(line.let_go_when, 21)
     assert rush(buyers, event, event.seats)[200] > 20
 
 
@@ -191,15 +192,16 @@ def test_select_against_cancel_of_the_same_booking(buyer: Caller, event: Event, 
 
 
 def test_control_select_that_does_not_lock_its_booking_leaves_seats_to_a_cancelled_one(
-    buyer: Caller, event: Event, sql: Any, monkeypatch: pytest.MonkeyPatch
+    buyer: Caller, event: Event, sql: Any, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unlocked = queries.HOLD.replace("FOR NO KEY UPDATE OF b", "AND pg_sleep(0.05) IS NOT NULL")
+    unlocked = queries.HOLD.replace(LOCK_OF_THE_BOOKING, LINE_UP)
     assert unlocked != queries.HOLD
     monkeypatch.setattr(queries, "HOLD", unlocked)
     booking = buyer.book(event.id)
     selecting = gevent.spawn(lambda: buyer.select(booking, event.seats[0]).status_code)
-    gevent.sleep(0.02)
+    line.wait_for(1)
     assert buyer.cancel(booking).status_code == 200
+    line.let_go()
     assert selecting.get() == 200
     held = sql.execute(
         "SELECT count(*) FROM seats WHERE event_id = %s AND status <> 'FREE'", [event.id]
