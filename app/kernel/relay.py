@@ -174,10 +174,7 @@ def _holds(row: db.Row | None) -> bool:
 
 
 _COLUMNS = "id, topic, key, payload, created_at, attempts, last_error, try_at, dead_at"
-_DEAD = f"""
-    SELECT {_COLUMNS} FROM outbox WHERE attempts > 0 AND dead_at IS NOT NULL ORDER BY id
-"""  # noqa: S608 - a constant
-_FIND = f"SELECT {_COLUMNS} FROM outbox WHERE id = %(id)s"  # noqa: S608 - as above
+_FIND = f"SELECT {_COLUMNS} FROM outbox WHERE id = %(id)s"  # noqa: S608 - a constant
 _RETRY = "UPDATE outbox SET attempts = 0, try_at = NULL, dead_at = NULL WHERE id = %(id)s"
 _DISCARD = """
     WITH message AS (
@@ -199,27 +196,30 @@ _BACKLOG = """
 """
 
 
-def dead_messages() -> list[Message]:
-    """The messages that wait for a person, oldest first."""
-    return [Message(*row) for row in db.rows(_DEAD)]
-
-
 def find_message(message_id: int) -> Message:
     """The undelivered message with this id. Raises NotFound."""
     row = db.one(_FIND, {"id": message_id})
     if row is None:
-        raise errors.NotFound("Такого сообщения нет.", code="message_not_found")
+        raise _no_such_message()
     return Message(*row)
 
 
-def retry_message(message_id: int) -> None:
+def retry_message(message_id: int, actor: str) -> None:
     """Have a relay try a message now, as if for the first time. Raises NotFound, Busy."""
     with db.transaction() as connection:
         connection.execute(_AWAIT_LOCK, {"lock": _LOCK})
-        found = connection.execute(_RETRY, {"id": message_id}).rowcount
+        if connection.execute(_RETRY, {"id": message_id}).rowcount == 0:
+            raise _no_such_message()
+        audit.record(
+            connection,
+            actor=actor,
+            action="message.retried",
+            entity="message",
+            entity_id=message_id,
+            from_status=None,
+            to_status="DUE",
+        )
         wake(connection, JOB)
-    if not found:
-        find_message(message_id)
 
 
 def discard_message(message_id: int, actor: str, note: str) -> None:
@@ -248,3 +248,7 @@ def backlog() -> Backlog:
     """How many messages wait, how long the oldest has, and how many are dead."""
     waiting, oldest, dead = db.one(_BACKLOG, {"most": _COUNTED}) or (0, None, 0)
     return Backlog(waiting, oldest or 0.0, dead)
+
+
+def _no_such_message() -> errors.NotFound:
+    return errors.NotFound("Такого сообщения нет.", code="message_not_found")

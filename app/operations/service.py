@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kernel import audit, db, errors, relay
+from app.kernel import db, errors, relay
 from app.kernel.auth import Principal
 from app.operations import queries
 from app.operations.models import WorkItem, WorkKind, WorkList
@@ -70,23 +70,9 @@ def retry(kind: WorkKind, item_id: int, *, actor: str) -> None:
     elif kind is WorkKind.PAYMENT:
         payments.retry(item_id, actor=actor)
     else:
-        _retry_message(item_id, actor)
+        relay.retry_message(item_id, actor)
 
 
 def discard(message_id: int, *, actor: str, note: str) -> None:
     """Give up a message that could not be delivered. Raises NotFound, Conflict, Busy."""
     relay.discard_message(message_id, actor, note)
-
-
-def _retry_message(message_id: int, actor: str) -> None:
-    relay.retry_message(message_id)
-    with db.transaction() as connection:
-        audit.record(
-            connection,
-            actor=actor,
-            action="message.retried",
-            entity="message",
-            entity_id=message_id,
-            from_status=None,
-            to_status="DUE",
-        )
