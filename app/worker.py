@@ -105,6 +105,7 @@ def main() -> int:
     running = [gevent.spawn(repeat, job, listener.events[job.name], stop) for job in todo]
     gevent.joinall(running)
     places.finish_work()
+    checkout.finish_work()
     listening.kill()
     db.close()
     return 0

@@ -19,6 +19,10 @@ class BookingStatus(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+OVER = frozenset({BookingStatus.CANCELLED, BookingStatus.EXPIRED})
+"""It has given its seats back."""
+
+
 class LineStatus(StrEnum):
     HELD = "HELD"
     RELEASED = "RELEASED"

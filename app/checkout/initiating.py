@@ -54,9 +54,11 @@ def start_payment(user: Principal, booking_id: int) -> str:
 
 
 class _Attempt(NamedTuple):
-    """A payment on its way to the gateway; one that was not just made has no title."""
+    """A payment on its way to the gateway."""
 
     payment: Payment
+    is_new: bool = False
+    """It was made by this request, which has to register it."""
     minutes: int = 0
     title: str = ""
 
@@ -67,13 +69,13 @@ def _address(attempt: _Attempt) -> str | None:
     if payment.form_url:
         return payment.form_url
     try:
-        if attempt.title:
+        if attempt.is_new:
             description = f"Билеты: {attempt.title}"[:140]
             return payments.register(payment, description=description, minutes=attempt.minutes)
         if url := payments.await_registration(payment):
             return url
     except (payments.Refused, payments.OutcomeUnknown) as error:
-        if attempt.title:  # Nobody has seen the form, so nobody will pay there.
+        if attempt.is_new:  # Nobody has seen the form, so nobody will pay there.
             _withdraw(payment)
         raise payments.unavailable(error) from None
     _withdraw(payment)
@@ -98,7 +100,7 @@ def _open_attempt(connection: db.Connection, booking: Booking) -> _Attempt | Non
         line_ids=[line.id for line in lines],
     )
     title = bookings.event_terms(connection, booking.event_id).title
-    return _Attempt(payment, max(1, seconds // 60), title)
+    return _Attempt(payment, True, max(1, seconds // 60), title)
 
 
 def _has_its_places(connection: db.Connection, booking: Booking, lines: list[Line]) -> bool:
@@ -109,7 +111,6 @@ def _has_its_places(connection: db.Connection, booking: Booking, lines: list[Lin
     status = provider.want(
         connection,
         booking_id=booking.id,
-        user_id=booking.user_id,
         event_id=booking.event_id,
         wanted=places,
     )

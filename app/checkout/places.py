@@ -10,58 +10,37 @@
 
 from __future__ import annotations
 
-import logging
-
-from gevent.pool import Pool
-
 from app.bookings import service as bookings
-from app.bookings.models import Booking, BookingStatus
-from app.kernel import db, errors
+from app.bookings.models import OVER, Booking, BookingStatus
+from app.kernel import db
+from app.kernel.hands import Hands
 from app.payments import service as payments
 from app.provider import service as provider
 from app.provider.models import Order, Status, Wanted
 from app.seats import service as seats
 from app.seats.models import Change
 
-log = logging.getLogger(__name__)
-
 _AT_ONCE = 20
 _UNPAID = (BookingStatus.CREATED, BookingStatus.PAYMENT_INITIATED)
-_OVER = (BookingStatus.CANCELLED, BookingStatus.EXPIRED)
 _PAYMENT_GOES_ON = (Status.SUBMITTED, Status.CONFIRMED)
-
-_at_work = Pool(_AT_ONCE)
 
 
 def advance_due() -> int:
-    """Take up the orders whose turn it is; returns how many there were.
-
-    Does not wait for them: one whose calls take long is in nobody's way.
-    """
-    _at_work.wait_available()
-    due = provider.take_due(_at_work.free_count())
-    for order in due:
-        _at_work.spawn(_advance, order)
-    return len(due)
+    """Take up the orders whose turn it is; returns how many there were."""
+    return _at_work.take_up()
 
 
 def finish_work() -> None:
     """Wait for the orders that this process has taken up."""
-    _at_work.join()
+    _at_work.finish()
 
 
 def _advance(order: Order) -> None:
-    try:
-        if _is_changed(order):
-            return  # Its new turn has come already.
-        status = provider.step(order)
-        if status in _PAYMENT_GOES_ON:
-            with db.transaction() as connection:
-                payments.go_on(connection, order.booking_id)
-    except errors.Problem as problem:  # The database: the next turn is stored already.
-        log.warning(
-            "order has to wait", extra={"booking_id": order.booking_id, "error": problem.code}
-        )
+    if _is_changed(order):
+        return  # Its new turn has come already.
+    if provider.step(order) in _PAYMENT_GOES_ON:
+        with db.transaction() as connection:
+            payments.go_on(connection, order.booking_id)
 
 
 def _is_changed(order: Order) -> bool:
@@ -72,7 +51,7 @@ def _is_changed(order: Order) -> bool:
         current = provider.lock(connection, order.booking_id)
         if current is None or current.turn != order.turn:
             return True
-        if booking is None or booking.status in _OVER:
+        if booking is None or booking.status in OVER:
             is_changed = provider.give_up(connection, current)
         elif booking.status in _UNPAID:
             if current.status is Status.REFUSED:
@@ -92,3 +71,7 @@ def _keep(connection: db.Connection, booking: Booking, order: Order) -> bool:
     lines = bookings.live_lines(connection, booking)
     wanted = [Wanted(line.seat_id, line.place_id) for line in lines if line.place_id]
     return provider.keep(connection, order, wanted)
+
+
+# The next turn of each is stored when it is taken.
+_at_work = Hands(provider.JOB, _AT_ONCE, provider.take_due, _advance)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from app.bookings import service as bookings
-from app.bookings.models import Booking, BookingStatus, Line, LineStatus, PaidLine
+from app.bookings.models import OVER, Booking, BookingStatus, Line, LineStatus, PaidLine
 from app.kernel import db, errors
 from app.kernel.auth import Principal
 from app.payments import service as payments
@@ -18,7 +18,6 @@ from app.payments.models import Due, OwnRefund, Share
 from app.seats import service as seats
 from app.seats.models import Change
 
-_OVER = (BookingStatus.CANCELLED, BookingStatus.EXPIRED)
 _FREE_OF_CHARGE = Share(0, 0, None)
 
 
@@ -55,7 +54,7 @@ def cancel_booking(user: Principal, booking_id: int) -> None:
     """
     with db.transaction() as connection:
         booking = bookings.lock_own(connection, user, booking_id)
-        if booking.status in _OVER:
+        if booking.status in OVER:
             return
         if booking.status is BookingStatus.CONFIRMING:
             raise errors.Conflict(

@@ -24,10 +24,9 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
-from gevent.pool import Pool
-
 from app.bookings import service as bookings
-from app.kernel import db, errors
+from app.kernel import db
+from app.kernel.hands import Hands
 from app.payments import service as payments
 from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
 from app.provider import service as provider
@@ -143,7 +142,7 @@ def _sell(payment: Payment) -> PaymentStatus:
 
 
 def _send_back(payment: Payment, seen: GatewayPayment) -> PaymentStatus:
-    """Owe the money that came back to the buyer, and end what it was for.
+    """Owe the money that came back to the buyer, and end what it was for, the order included.
 
     That has been decided of the payment as it was read; if it has gone on since, nothing is done.
     """
@@ -157,7 +156,6 @@ def _send_back(payment: Payment, seen: GatewayPayment) -> PaymentStatus:
         payments.owe_refund(connection, current, seen)
         if booking and is_wanted:
             freed = bookings.give_up(connection, booking)
-        _call_off(connection, payment.booking_id)
     seats.show_changes(freed)
     return PaymentStatus.REFUND_DUE
 
@@ -173,26 +171,19 @@ def _fail(payment: Payment) -> PaymentStatus:
         payments.fail(connection, current)
         if booking and is_wanted:
             freed = bookings.give_up(connection, booking)
-        _call_off(connection, payment.booking_id)
     seats.show_changes(freed)
     return PaymentStatus.FAILED
 
 
-def _call_off(connection: db.Connection, booking_id: int) -> None:
-    """Have a worker look what is to become of the provider's order now."""
-    if provider.lock(connection, booking_id) is not None:
-        provider.reconsider(connection, booking_id)
-
-
 def settle_due() -> int:
-    """Look at the undecided payments whose turn it is; returns how many there were."""
-    due = payments.take_due(_CHECKS_AT_ONCE)
-    Pool(_CHECKS_AT_ONCE).map(_settle_or_wait, due)
-    return len(due)
+    """Begin to look at the undecided payments whose turn it is; returns how many there were."""
+    return _at_work.take_up()
 
 
-def _settle_or_wait(order_id: int) -> None:
-    try:
-        settle(order_id)
-    except errors.Problem as problem:  # Its next turn is stored already.
-        log.info("payment has to wait", extra={"order_id": order_id, "error": problem.code})
+def finish_work() -> None:
+    """Wait for the payments that this process looks at."""
+    _at_work.finish()
+
+
+# The next turn of each is stored when it is taken.
+_at_work = Hands(payments.JOB, _CHECKS_AT_ONCE, payments.take_due, settle)

@@ -50,8 +50,6 @@ class Order(NamedTuple):
     """Our side of an order."""
 
     booking_id: int
-    user_id: int
-    event_id: int
     order_id: UUID | None
     status: Status
     turn: int

@@ -14,7 +14,7 @@ from uuid import UUID
 from app.kernel import db
 from app.provider.models import Order, Status
 
-_COLUMNS: LiteralString = """booking_id, user_id, event_id, order_id, status, turn, attempts,
+_COLUMNS: LiteralString = """booking_id, order_id, status, turn, attempts,
     extract(epoch FROM clock_timestamp() - changed_at)::float8"""
 _FIND: LiteralString = f"""
     SELECT {_COLUMNS} FROM provider_orders WHERE booking_id = %(booking_id)s
@@ -40,17 +40,15 @@ def lock(connection: db.Connection, booking_id: int) -> Order | None:
 
 
 _INSERT = """
-    INSERT INTO provider_orders (booking_id, user_id, event_id, status)
-    VALUES (%(booking_id)s, %(user_id)s, %(event_id)s, 'HELD')
+    INSERT INTO provider_orders (booking_id, event_id, status)
+    VALUES (%(booking_id)s, %(event_id)s, 'HELD')
     ON CONFLICT (booking_id) DO NOTHING
 """
 
 
-def insert(connection: db.Connection, booking_id: int, user_id: int, event_id: int) -> None:
+def insert(connection: db.Connection, booking_id: int, event_id: int) -> None:
     """Make the order of a booking, with nothing in it, if there is none."""
-    connection.execute(
-        _INSERT, {"booking_id": booking_id, "user_id": user_id, "event_id": event_id}
-    )
+    connection.execute(_INSERT, {"booking_id": booking_id, "event_id": event_id})
 
 
 _SET_STATUS = """
@@ -79,17 +77,6 @@ _TELL = """
 def tell_refusal(connection: db.Connection, booking_id: int) -> bool:
     """Whether the buyer still has to be told that a place was refused; from now on not."""
     return connection.execute(_TELL, {"booking_id": booking_id}).rowcount == 1
-
-
-_MAKE_DUE = """
-    UPDATE provider_orders SET due_at = clock_timestamp(), turn = turn + 1
-    WHERE booking_id = %(booking_id)s
-"""
-
-
-def make_due(connection: db.Connection, booking_id: int) -> None:
-    """Have a worker look at an order now."""
-    connection.execute(_MAKE_DUE, {"booking_id": booking_id})
 
 
 _REST = "UPDATE provider_orders SET due_at = NULL WHERE booking_id = %(booking_id)s"

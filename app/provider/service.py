@@ -33,7 +33,6 @@ _CONTENT = frozenset({PlaceStatus.SELECTED, PlaceStatus.BOUGHT})
 _GONE = frozenset({PlaceStatus.REFUSED, PlaceStatus.FREED})
 _GOING = frozenset({PlaceStatus.SURPLUS, PlaceStatus.RELEASING})
 _UNSETTLED = _GOING | {PlaceStatus.ASKED}
-_ADMITTED_AT_ONCE = 20
 _ORDERS_A_SECOND = 20
 """What the provider brings of orders of two places: five of its hundred messages a second each."""
 _MOST_AHEAD = 5_000
@@ -51,14 +50,13 @@ def lock(connection: db.Connection, booking_id: int) -> Order | None:
 
 
 def want(
-    connection: db.Connection, *, booking_id: int, user_id: int, event_id: int,
-    wanted: Sequence[Wanted],
-) -> Status:  # fmt: skip
+    connection: db.Connection, *, booking_id: int, event_id: int, wanted: Sequence[Wanted]
+) -> Status:
     """Have the booking's order hold exactly these places; returns HELD if it does already.
 
     The booking is locked by the caller. Raises Conflict when the order is past that.
     """
-    queries.insert(connection, booking_id, user_id, event_id)
+    queries.insert(connection, booking_id, event_id)
     order = _locked(connection, booking_id)
     if order.status is Status.REFUSED:
         return order.status
@@ -97,16 +95,13 @@ def tell_refusal(connection: db.Connection, booking_id: int) -> bool:
     return queries.tell_refusal(connection, booking_id)
 
 
-def advance(connection: db.Connection, booking_id: int, to: Status) -> Status | None:
-    """Bring the order of a locked booking to a status; returns what it was, None without one.
+def advance(connection: db.Connection, booking_id: int, to: Status) -> None:
+    """Bring the order of a locked booking, if it has one, to a status.
 
     Raises Conflict when the step is not in the table.
     """
-    order = queries.lock(connection, booking_id)
-    if order is None:
-        return None
-    _advance(connection, order, to)
-    return order.status
+    if (order := queries.lock(connection, booking_id)) is not None:
+        _advance(connection, order, to)
 
 
 def give_up(connection: db.Connection, order: Order) -> bool:
@@ -123,12 +118,6 @@ def give_up(connection: db.Connection, order: Order) -> bool:
 def rest(connection: db.Connection, order: Order) -> None:
     """Leave an order alone until somebody changes it."""
     queries.rest(connection, order.booking_id)
-
-
-def reconsider(connection: db.Connection, booking_id: int) -> None:
-    """Have a worker compare the order of a booking with it."""
-    queries.make_due(connection, booking_id)
-    wake(connection, JOB)
 
 
 def reconsider_all(connection: db.Connection) -> None:
@@ -167,7 +156,7 @@ def take_due(limit: int) -> list[Order]:
     due = queries.take_due(limit, places.LEASE)
     window = settings().event_provider_window
     if len(due) < limit:
-        due += queries.admit(window, min(limit - len(due), _ADMITTED_AT_ONCE), places.LEASE)
+        due += queries.admit(window, limit - len(due), places.LEASE)
     return due
 
 

@@ -58,6 +58,7 @@ class Hall(Shop):
         places.advance_due()
         places.finish_work()
         service.settle_due()
+        service.finish_work()
 
     def until(self, condition: Callable[[], Any], seconds: float = 15) -> None:
         """Let the worker take turns until something has happened."""
@@ -103,13 +104,14 @@ class _Working:
     def __exit__(self, *_: object) -> None:
         import gevent
 
-        from app.checkout import places
+        from app.checkout import places, service
 
         self._stop.set()
         self._listener.wake_all()
         gevent.joinall(self._jobs)
         gevent.killall(self._greenlets)
         places.finish_work()
+        service.finish_work()
 
 
 @pytest.fixture(scope="session")

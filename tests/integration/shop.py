@@ -166,7 +166,9 @@ def work() -> int:
     """One turn of the worker."""
     from app.checkout import service
 
-    return service.settle_due()
+    found = service.settle_due()
+    service.finish_work()
+    return found
 
 
 def worked_until(condition: Callable[[], Any]) -> None:

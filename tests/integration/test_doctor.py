@@ -23,8 +23,8 @@ WAITING = """
 CASES = {
     "workers": WAITING,
     "lanes": """
-        INSERT INTO provider_orders (booking_id, user_id, event_id, status, due_at, changed_at)
-        VALUES (1, 1, 1, 'RETURNING', now() + interval '1 minute', now() - interval '2 minutes')
+        INSERT INTO provider_orders (booking_id, event_id, status, due_at, changed_at)
+        VALUES (1, 1, 'RETURNING', now() + interval '1 minute', now() - interval '2 minutes')
     """,
     "work": """
         INSERT INTO outbox (topic, key, payload, attempts, dead_at)

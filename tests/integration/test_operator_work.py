@@ -61,8 +61,8 @@ def stuck_order(sql: psycopg.Connection[Any], **columns: Any) -> int:
     booking = one(sql, "SELECT nextval(pg_get_serial_sequence('bookings', 'id'))")
     names, marks = ", ".join(values), ", ".join(["%s"] * len(values))
     sql.execute(
-        f"""INSERT INTO provider_orders (booking_id, user_id, event_id, order_id, {names})
-            VALUES (%s, 1, 1, %s, {marks})""",
+        f"""INSERT INTO provider_orders (booking_id, event_id, order_id, {names})
+            VALUES (%s, 1, %s, {marks})""",
         [booking, uuid.uuid4(), *values.values()],
     )
     return booking

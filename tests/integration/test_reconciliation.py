@@ -94,8 +94,8 @@ CASES = {
         "order",
     ),
     "order_without_booking": (
-        """INSERT INTO provider_orders (booking_id, user_id, event_id, status, changed_at)
-           VALUES (%(booking)s, 1, 1, 'HELD', now() - interval '2 minutes')""",
+        """INSERT INTO provider_orders (booking_id, event_id, status, changed_at)
+           VALUES (%(booking)s, 1, 'HELD', now() - interval '2 minutes')""",
         "DELETE FROM provider_orders WHERE booking_id = %(booking)s",
         "booking",
     ),

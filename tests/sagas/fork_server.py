@@ -129,6 +129,7 @@ def take_turn(name: str) -> int:
     job = next(job for job in worker.jobs() if job.name == name)
     found = job.work()
     places.finish_work()
+    service.finish_work()
     return found
 
 

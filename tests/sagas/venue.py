@@ -188,10 +188,11 @@ class Venue(Hall):
     def take_turn(self, job: str) -> None:
         """One turn of one of the worker's jobs, in this process."""
         from app import worker
-        from app.checkout import places
+        from app.checkout import places, service
 
         next(one for one in worker.jobs() if one.name == job).work()
         places.finish_work()
+        service.finish_work()
 
     def turn(self) -> None:
         """It is everything's turn, and this process does it."""
@@ -203,7 +204,7 @@ class Venue(Hall):
         bookings.expire_due()
         places.advance_due()
         while service.settle_due() or refunds.pay_due():
-            pass
+            service.finish_work()
         places.finish_work()
 
     def rest(self) -> None:

@@ -31,7 +31,6 @@ def upgrade() -> None:
 
         CREATE TABLE provider_orders (
             booking_id   bigint PRIMARY KEY,
-            user_id      bigint NOT NULL,
             event_id     bigint NOT NULL,
             order_id     uuid CONSTRAINT provider_orders_order_unique UNIQUE,
             status       text NOT NULL CONSTRAINT provider_orders_status_known CHECK (status IN
