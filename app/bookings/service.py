@@ -96,7 +96,7 @@ def start_confirming(db: Connection, booking: Booking, line_ids: list[int]) -> b
     if [line.id for line in lines if line.seat_is_held] != line_ids:
         return False
     place_queries.start_confirming(db, booking, [line.seat_id for line in lines])
-    _recorded(db, booking, "booking.payment_accepted", BookingStatus.CONFIRMING)
+    _audit(db, booking, "booking.payment_accepted", BookingStatus.CONFIRMING)
     return True
 
 
@@ -113,22 +113,9 @@ def lose_seats(db: Connection, booking: Booking, seat_ids: list[int]) -> list[Ch
     lost = place_queries.lose_seats(db, booking, seat_ids)
     if booking.status is BookingStatus.PAYMENT_INITIATED:
         queries.set_status(db, booking, to=BookingStatus.CREATED)
-    payload = {
-        "booking_id": booking.id,
-        "user_id": booking.user_id,
-        "event_id": booking.event_id,
-        "seat_ids": seat_ids,
-    }
-    outbox.publish(db, "booking.place_refused", str(booking.id), payload)
-    audit.record(
-        db,
-        actor="event_provider",
-        action="booking.place_refused",
-        entity="booking",
-        entity_id=booking.id,
-        from_status=booking.status,
-        to_status=BookingStatus.CREATED,
-    )
+    action, to = "booking.place_refused", BookingStatus.CREATED
+    _audit(db, booking, action, to, actor="event_provider")
+    _publish(db, booking, action, seat_ids=seat_ids)
     return lost
 
 
@@ -219,16 +206,26 @@ def _not_refundable() -> errors.Conflict:
 def _recorded(
     db: Connection, booking: Booking, action: str, to: BookingStatus, **more: Any
 ) -> None:
+    _audit(db, booking, action, to)
+    _publish(db, booking, action, **more)
+
+
+def _publish(db: Connection, booking: Booking, topic: str, **more: Any) -> None:
     payload: dict[str, Any] = {
         "booking_id": booking.id,
         "user_id": booking.user_id,
         "event_id": booking.event_id,
         **more,
     }
-    outbox.publish(db, action, str(booking.id), payload)
+    outbox.publish(db, topic, str(booking.id), payload)
+
+
+def _audit(
+    db: Connection, booking: Booking, action: str, to: BookingStatus, actor: str = ""
+) -> None:
     audit.record(
         db,
-        actor=f"user:{booking.user_id}",
+        actor=actor or f"user:{booking.user_id}",
         action=action,
         entity="booking",
         entity_id=booking.id,

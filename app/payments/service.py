@@ -59,7 +59,8 @@ def open_attempt(
             line_ids=line_ids,
             check_after=settings().payment_poll_seconds,
         )
-    _recorded(db, payment, "payment.initiated", None, PaymentStatus.INITIATED)
+    _audit(db, payment, "payment.initiated", None, PaymentStatus.INITIATED)
+    _publish(db, payment, "payment.initiated")
     return payment
 
 
@@ -166,6 +167,7 @@ def lock_live(db: Connection, booking_id: int) -> Payment | None:
 def void(db: Connection, payment: Payment) -> None:
     """Mark an attempt as no longer wanted; it is still checked, for money that comes late."""
     _advance(db, payment, PaymentStatus.VOIDED, "payment.voided")
+    _publish(db, payment, "payment.voided")
 
 
 def void_live(db: Connection, booking_id: int) -> None:
@@ -256,23 +258,18 @@ def orphan_all(db: Connection) -> None:
 def _advance(db: Connection, payment: Payment, to: PaymentStatus, action: str) -> None:
     status = rules.advance(payment.status, to=to)
     queries.set_status(db, payment.order_id, status, is_decided=False)
-    _recorded(db, payment, action, payment.status, status)
+    _audit(db, payment, action, payment.status, status)
 
 
 def _decide(db: Connection, payment: Payment, to: PaymentStatus, action: str) -> None:
     status = rules.advance(payment.status, to=to)
     queries.set_status(db, payment.order_id, status, is_decided=True)
-    _recorded(db, payment, action, payment.status, status)
+    _audit(db, payment, action, payment.status, status)
+    _publish(db, payment, action)
     metrics.OUTCOMES.labels("payment", status.lower()).inc()
 
 
-def _recorded(
-    db: Connection,
-    payment: Payment,
-    action: str,
-    from_status: PaymentStatus | None,
-    to: PaymentStatus,
-) -> None:
+def _publish(db: Connection, payment: Payment, topic: str) -> None:
     payload = {
         "order_id": str(payment.order_id),
         "booking_id": payment.booking_id,
@@ -280,7 +277,16 @@ def _recorded(
         "amount_minor": payment.amount_minor,
         "currency": payment.currency,
     }
-    outbox.publish(db, action, str(payment.booking_id), payload)
+    outbox.publish(db, topic, str(payment.booking_id), payload)
+
+
+def _audit(
+    db: Connection,
+    payment: Payment,
+    action: str,
+    from_status: PaymentStatus | None,
+    to: PaymentStatus,
+) -> None:
     audit.record(
         db,
         actor=f"user:{payment.user_id}",
