@@ -125,6 +125,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     event_provider_deadline: Annotated[
         Seconds, msgspec.Meta(description="Seconds for one call of the event provider.")
     ] = 5.0
+    event_provider_window: Annotated[
+        Count,
+        msgspec.Meta(
+            description="Places asked for at the provider that it has not counted yet, at most: "
+            "half a second of its pace. Whoever pays beyond that waits in the queue."
+        ),
+    ] = 50
+    event_provider_patience: Annotated[
+        Seconds,
+        msgspec.Meta(
+            description="Seconds after which the provider, bringing nothing, has stopped; its own "
+            "restart takes 43."
+        ),
+    ] = 60.0
     payment_gateway_url: Annotated[
         Url, msgspec.Meta(description="Base address of the payment gateway; empty: no payments.")
     ] = ""
@@ -145,20 +159,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     payment_poll_seconds: Annotated[
         Seconds, msgspec.Meta(description="Seconds between two checks of an open payment.")
     ] = 15.0
-    event_provider_window: Annotated[
-        Count,
-        msgspec.Meta(
-            description="Places asked for at the provider that it has not counted yet, at most: "
-            "half a second of its pace. Whoever pays beyond that waits in the queue."
-        ),
-    ] = 50
-    event_provider_patience: Annotated[
-        Seconds,
-        msgspec.Meta(
-            description="Seconds after which the provider, bringing nothing, has stopped; its own "
-            "restart takes 43."
-        ),
-    ] = 60.0
     expiry_seconds: Annotated[
         Seconds, msgspec.Meta(description="Seconds between two sweeps of bookings that ran out.")
     ] = 5.0

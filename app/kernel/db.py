@@ -121,20 +121,17 @@ class Pool:
             connection.close()
 
     def _open(self) -> Connection:
-        return Connection.connect(
-            self._conninfo,
-            autocommit=True,
-            prepare_threshold=0,
-            options=self._options,
-            connect_timeout=max(2, int(settings().database_deadline)),
-            application_name="biletter",
-        )
+        return _connect("biletter", self._conninfo, prepare_threshold=0, options=self._options)
 
 
 def connect(application_name: str, **options: Any) -> Connection:
     """A connection of the caller's own, for what takes longer than a use of the pool may."""
+    return _connect(application_name, settings().database_url, **options)
+
+
+def _connect(application_name: str, conninfo: str, **options: Any) -> Connection:
     return Connection.connect(
-        settings().database_url,
+        conninfo,
         autocommit=True,
         connect_timeout=max(2, int(settings().database_deadline)),
         application_name=application_name,
