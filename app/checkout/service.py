@@ -73,6 +73,8 @@ def _follow(payment: Payment, seen: GatewayPayment, *, is_right: bool) -> Paymen
         return _send_back(payment, seen)
     if payment.status is not PaymentStatus.ACCEPTED:
         status = _accept(payment, seen)
+        if status is PaymentStatus.CAPTURED:
+            return _sell(payment)
         if status is not PaymentStatus.ACCEPTED:
             return status
     return _capture(payment, seen)
