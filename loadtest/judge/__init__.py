@@ -1,0 +1,1 @@
+"""The judge's report: what a run showed, second by second, on one page."""
