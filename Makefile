@@ -11,10 +11,10 @@ HOST ?= http://127.0.0.1:$(PORT)
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run data test test-debian plans crashes histories browser check load chaos bench bulkhead sweep lock clean
+.PHONY: help run data test test-debian plans crashes histories browser check load load-worker load-compare load-capacity load-calibrate chaos bench bulkhead sweep lock clean
 
 help:  ## List every target.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.local  ## Start everything on this machine: make run [PORT=8081] [DATA_DIR=.data]; DATABASE_URL uses another server.
 	@exec $(bin)/python -m app.local --port "$(PORT)" --data-dir "$(DATA_DIR)"
@@ -51,8 +51,22 @@ check: $(VENV)/.test  ## Run the static checks: ruff and mypy.
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy
 
-load: $(VENV)/.test  ## Play a load scenario: make load SCENARIO=booking|authorization|events|archive [HOST=http://127.0.0.1:8081] [DURATION=60s] [ARGS="--scale 0.05"].
-	@$(bin)/python -m loadtest $(or $(SCENARIO),$(error SCENARIO is missing: make load SCENARIO=booking|authorization|events|archive)) --host "$(HOST)" $(if $(DURATION),--duration "$(DURATION)") $(ARGS)
+scenarios := authorization|booking|events|archive|authenticate|sellout|giveback|rush|mixed
+
+load: $(VENV)/.test  ## Play a load scenario of the table in loadtest/README.md: make load SCENARIO=booking [HOST=http://127.0.0.1:8081] [DURATION=60s] [ARGS="--scale 0.05"].
+	@$(bin)/python -m loadtest $(or $(SCENARIO),$(error SCENARIO is missing: make load SCENARIO=$(scenarios))) --host "$(HOST)" $(if $(DURATION),--duration "$(DURATION)") $(ARGS)
+
+load-worker: $(VENV)/.test  ## Play a part of a load that another host directs: make load-worker MASTER=10.0.0.5 [ARGS="--master-port 5557"].
+	@$(bin)/python -m loadtest worker --master-host "$(or $(MASTER),$(error MASTER is missing: make load-worker MASTER=10.0.0.5))" $(ARGS)
+
+load-calibrate: $(VENV)/.test  ## Measure what the load generator itself can send on this machine; a minute, two cores.
+	@$(bin)/python -m loadtest.calibrate
+
+load-compare: $(VENV)/.test  ## Hold two load runs against each other, with a noise estimate: make load-compare A=folder[,folder] B=folder[,folder].
+	@$(bin)/python -m loadtest.judge.compare $(or $(A),$(error A is missing: make load-compare A=folder B=folder)) $(or $(B),$(error B is missing: make load-compare A=folder B=folder))
+
+load-capacity: $(VENV)/.test  ## Say how many vCPU the profiles need: make load-capacity RUNS="folder folder" [CHECK=folder].
+	@$(bin)/python -m loadtest.capacity $(or $(RUNS),$(error RUNS is missing: make load-capacity RUNS="folder folder")) $(if $(CHECK),--check "$(CHECK)") $(ARGS)
 
 chaos: $(VENV)/.test  ## Break everything while buyers pay, then compare the three ledgers: make chaos [SECONDS=60] [SEED=1] [SEEDS=1,2,3] [REPORT=.data/chaos].
 	@$(bin)/python -m loadtest.chaos --seconds "$(or $(SECONDS),60)" --seed "$(or $(SEEDS),$(SEED),1)" --report "$(or $(REPORT),$(DATA_DIR)/chaos)" $(ARGS)

@@ -28,8 +28,8 @@ import urllib3
 
 from loadtest import wire
 from loadtest.bench import account, make_accounts
+from loadtest.judge.series import Histogram
 from loadtest.servers import GENERATOR_CORE, Target, free_port, start, start_service, stop
-from loadtest.traffic import Histogram
 
 SLOW_MS = 5_000
 GATE = 1.2

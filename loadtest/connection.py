@@ -1,5 +1,6 @@
 """A keep-alive connection that sends prepared bytes, for users of whom one core plays thousands."""
 
+import json
 import socket
 import ssl
 from contextlib import suppress
@@ -12,6 +13,7 @@ from httptools import HttpParserError, HttpResponseParser
 from loadtest.client import HEADERS, TIMEOUT_SECONDS
 
 RECEIVE = 65536
+_HEADER_LINES = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,19 @@ class Address:
 
     def get(self, path: str, authorization: str | None = None) -> bytes:
         """Return the bytes of a GET request with the headers of the organisers' generator."""
-        headers = {"Host": self.host, **HEADERS}
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"GET {self.prefix}{path} HTTP/1.1\r\n{lines}\r\n".encode()
+        return self._request("GET", path, authorization, "")
+
+    def send(self, method: str, path: str, authorization: str | None = None, **body: int) -> bytes:
+        """Return the bytes of a request with a JSON object."""
+        return self._request(method, path, authorization, json.dumps(body))
+
+    def _request(self, method: str, path: str, authorization: str | None, body: str) -> bytes:
+        named = "" if authorization is None else f"Authorization: {authorization}\r\n"
+        sized = f"Content-Length: {len(body)}\r\n" if body else ""
+        return (
+            f"{method} {self.prefix}{path} HTTP/1.1\r\nHost: {self.host}\r\n{_HEADER_LINES}"
+            f"{named}{sized}\r\n{body}"
+        ).encode()
 
 
 def look_up(host: str) -> Address:

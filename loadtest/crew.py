@@ -2,9 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar
 
 import gevent
 from gevent.queue import SimpleQueue
@@ -13,57 +13,49 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from loadtest.client import TIMEOUT_SECONDS
-from loadtest.page import CHECKS, Request, judge, seen
+from loadtest.talk import Line, Talk
 from loadtest.traffic import LATE_SECONDS, Traffic
 
 PATIENCE_SECONDS = 0.5
 """How long an arrival waits for a virtual user when all that may be are at work."""
 
+# The longest that a visit already begun can take: its calls, each at its timeout.
+LAST_VISIT_SECONDS = 8 * TIMEOUT_SECONDS
+
 
 @dataclass(slots=True)
 class Arrival:
-    """A request that is due; seconds are monotonic."""
+    """A visit that is due; seconds are monotonic."""
 
     due: float
-    request: Request
+    visit: Any
     is_late: bool
     """Whether it has been counted as late already."""
     is_crowded: bool = False
     """Whether all virtual users that may be were at work when it came."""
 
 
-class Line(Protocol):
-    """What a virtual user makes its requests over."""
-
-    repeated: int
-
-    def open(self) -> None:
-        """Connect, if the service lets us."""
-
-    def fetch(self, request: bytes) -> tuple[int, bytes]:
-        """Return status and body; status 0 and the reason when no answer came."""
-
-    def close(self) -> None:
-        """Close the connection."""
+# Does everything that one visit consists of; what it returns does not matter.
+Serve = Callable[[Any, Talk], object]
 
 
 def play(
-    moments: Iterable[float],
-    requests: Iterator[Request],
+    arrivals: Iterable[tuple[float, Any]],
+    serve: Serve,
     connect: Callable[[], Line],
     begin: Callable[[], float],
+    traffic: Traffic,
     *,
     users: int,
     standby: int,
-) -> Traffic:
-    """Send a request at each moment, in seconds after the start, with at most so many users.
+) -> None:
+    """Serve each visit at its second after the start, with at most so many users, and note it.
 
     Those on standby are connected before `begin` is called, which tells the start.
     """
-    traffic = Traffic()
 
     class CrewMember(Member):
-        crew = Crew(traffic, connect)
+        crew = Crew(traffic, connect, serve)
 
     environment = Environment(user_classes=[CrewMember])
     environment.events.user_error.add_listener(
@@ -83,28 +75,27 @@ def play(
         while crew.idle < runner.user_count:
             gevent.sleep(0.01)
         crew.start = begin()
+        traffic.series.begin(crew.start)
         cpu = time.process_time()
-        admit_all(moments, requests, crew, hire, users)
+        admit_all(arrivals, crew, hire, users)
         crew.dismiss()
-        runner.user_greenlets.join(timeout=2 * TIMEOUT_SECONDS)
+        runner.user_greenlets.join(timeout=LAST_VISIT_SECONDS)
         traffic.record.elapsed = time.monotonic() - crew.start
         if runner.user_count:
             traffic.record.errors.append(f"{runner.user_count} users did not come to an end")
     finally:
         runner.quit()
     traffic.cores.append((time.process_time() - cpu) / traffic.record.elapsed)
-    return traffic
 
 
 def admit_all(
-    moments: Iterable[float],
-    requests: Iterator[Request],
+    arrivals: Iterable[tuple[float, Any]],
     crew: "Crew",
     hire: Callable[[int], None],
     users: int,
 ) -> None:
     """Admit every arrival at its time, and have as many users as that takes."""
-    for moment in moments:
+    for moment, visit in arrivals:
         due = crew.start + moment
         now = time.monotonic()
         if now < due:
@@ -112,9 +103,7 @@ def admit_all(
             gevent.sleep(due - now)
             now = time.monotonic()
             crew.drop_overdue(now)
-        crew.admit(
-            due, next(requests), now, is_full=len(crew.waiting) >= users - crew.traffic.users
-        )
+        crew.admit(due, visit, now, is_full=len(crew.waiting) >= users - crew.traffic.users)
     while crew.waiting:
         hire(len(crew.waiting))
         gevent.sleep(0.01)
@@ -124,9 +113,10 @@ def admit_all(
 class Crew:
     """The virtual users of one process, and the arrivals that wait for one of them."""
 
-    def __init__(self, traffic: Traffic, connect: Callable[[], Line]) -> None:
+    def __init__(self, traffic: Traffic, connect: Callable[[], Line], serve: Serve) -> None:
         self.traffic = traffic
         self.connect = connect
+        self.serve = serve
         self.start = 0.0
         self.waiting: deque[Arrival] = deque()
         # The one that was busy last is taken first, so that no more connections than needed live.
@@ -138,11 +128,13 @@ class Crew:
         """How many users are ready for an arrival."""
         return len(self._idle)
 
-    def admit(self, due: float, request: Request, now: float, *, is_full: bool) -> None:
+    def admit(self, due: float, visit: Any, now: float, *, is_full: bool) -> None:
         """Give an arrival to an idle user, or let it wait for one."""
         self.traffic.arrivals += 1
-        arrival = Arrival(due, request, is_late=now - due > LATE_SECONDS)
-        self.traffic.late_by_generator += arrival.is_late
+        arrival = Arrival(due, visit, is_late=now - due > LATE_SECONDS)
+        if arrival.is_late:
+            self.traffic.late_by_generator += 1
+            self.traffic.series.count(due, "late, generator busy")
         if self._idle:
             self._idle.pop().put(arrival)
         else:
@@ -156,7 +148,7 @@ class Crew:
             and self.waiting[0].is_crowded
             and now - self.waiting[0].due > PATIENCE_SECONDS
         ):
-            self.waiting.popleft()
+            self.traffic.series.count(self.waiting.popleft().due, "dropped")
             self.traffic.dropped += 1
 
     def next_arrival(self, inbox: "SimpleQueue[Arrival | None]") -> Arrival | None:
@@ -175,35 +167,22 @@ class Crew:
         for inbox in self._idle:
             inbox.put(None)
 
-    def note_sent(self, arrival: Arrival, sent: float) -> None:
-        """Count a request that is being sent."""
-        delay = sent - arrival.due
+    def note_begun(self, arrival: Arrival, now: float) -> None:
+        """Note how late a visit begins, and whose fault it is."""
+        delay = now - arrival.due
         if delay > LATE_SECONDS and not arrival.is_late:
             if arrival.is_crowded:
                 self.traffic.late_for_want_of_users += 1
             else:
                 self.traffic.late_by_generator += 1
+            self.traffic.series.count(
+                arrival.due, "late, no user free" if arrival.is_crowded else "late, generator busy"
+            )
         self.traffic.delay.note(delay)
-        self.traffic.sent[int(sent - self.start)] += 1
-
-    def note_answer(self, arrival: Arrival, sent: float, status: int, body: bytes) -> None:
-        """Count and check an answer that has just come."""
-        received, traffic, request = time.monotonic(), self.traffic, arrival.request
-        shape = traffic.shapes[request.shape]
-        shape.seconds.note(received - arrival.due)
-        shape.statuses[status] += 1
-        traffic.from_send.note(received - sent)
-        if 200 <= status < 400:
-            traffic.answered[int(received - self.start)] += 1
-        if status == 200:
-            length, *held = judge(body, request.page_size)
-            traffic.empty += length == 0
-            for name, holds in zip(CHECKS, held, strict=True):
-                traffic.record.check(name, holds, "" if holds else seen(request, body))
 
 
 class Member(User):
-    """A virtual user with one connection: waits for an arrival, sends it, waits again."""
+    """A virtual user with one connection: waits for an arrival, serves it, waits again."""
 
     abstract = True
     crew: ClassVar[Crew]
@@ -221,10 +200,9 @@ class Member(User):
 
     @task
     def serve(self) -> None:
-        """Send arrivals until the run is over."""
-        while (arrival := self.crew.next_arrival(self.inbox)) is not None:
-            sent = time.monotonic()
-            self.crew.note_sent(arrival, sent)
-            status, body = self.line.fetch(arrival.request.raw)
-            self.crew.note_answer(arrival, sent, status, body)
+        """Serve arrivals until the run is over."""
+        crew = self.crew
+        while (arrival := crew.next_arrival(self.inbox)) is not None:
+            crew.note_begun(arrival, time.monotonic())
+            crew.serve(arrival.visit, Talk(crew.traffic, self.line, crew.start, arrival.due))
         raise StopUser

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # The seats of each booking of one account, as it lists them.
 Bookings = Mapping[int, frozenset[int]]
@@ -18,15 +18,36 @@ class Hold:
     asked: float
     granted: float
 
+    def shifted(self, seconds: float) -> "Hold":
+        """Return the same by another host's clock."""
+        return replace(self, asked=self.asked + seconds, granted=self.granted + seconds)
+
     def __str__(self) -> str:
         return f"seat {self.seat_id} of booking {self.booking_id} ({self.email})"
 
 
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A seat that its buyer asked to give back; once that is granted, it must be gone."""
+
+    booking_id: int
+    seat_id: int
+    asked: float
+    granted: float | None
+    """Nothing when no answer came, so that the seat may be there or not."""
+
+    def shifted(self, seconds: float) -> "Return":
+        """Return the same by another host's clock."""
+        granted = None if self.granted is None else self.granted + seconds
+        return replace(self, asked=self.asked + seconds, granted=granted)
+
+
 class Ledger:
-    """All acknowledged holds of a run.
+    """All acknowledged holds of a run, and what was given back of them.
 
     A hold lives for `hold_seconds` from some moment between `asked` and `granted`. Within that time
-    less a margin it must be there and nobody else may get the seat; later it may be gone or not.
+    less a margin, or until somebody asks to give it back, it must be there and nobody else may get
+    the seat; later it may be gone or not.
     """
 
     def __init__(self, hold_seconds: float) -> None:
@@ -36,12 +57,21 @@ class Ledger:
         self.doubled: list[tuple[Hold, Hold]] = []
         self.lost: dict[Hold, None] = {}
         self.overdue: dict[Hold, None] = {}
+        self.kept: dict[Hold, None] = {}
+        """What is listed although it was given back."""
+        self._returns: dict[tuple[int, int], Return] = {}
         self._by_account: defaultdict[str, list[Hold]] = defaultdict(list)
         self._latest: dict[int, Hold] = {}
 
     def certain_until(self, hold: Hold) -> float:
         """Return the moment up to which the hold cannot have run out."""
-        return hold.asked + self.hold_seconds - self.margin
+        runs_out = hold.asked + self.hold_seconds - self.margin
+        given_back = self._returns.get((hold.booking_id, hold.seat_id))
+        return runs_out if given_back is None else min(runs_out, given_back.asked)
+
+    def give_back(self, given_back: Return) -> None:
+        """Enter a return; before the holds that were granted after it was asked for."""
+        self._returns[given_back.booking_id, given_back.seat_id] = given_back
 
     def acknowledge(self, hold: Hold) -> None:
         """Enter a hold; in the order of their `granted`."""
@@ -64,6 +94,9 @@ class Ledger:
                 self.lost[hold] = None
             if shown and sent > hold.granted + self.hold_seconds + self.margin:
                 self.overdue[hold] = None
+            given_back = self._returns.get((hold.booking_id, hold.seat_id))
+            if shown and given_back and given_back.granted and given_back.granted <= sent:
+                self.kept[hold] = None
 
     def held_for(self, seat_ids: Iterable[int], *, sent: float) -> list[float]:
         """Return for each of the seats certainly held at a moment for how long it had been held."""

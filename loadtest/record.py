@@ -1,9 +1,12 @@
 """What a run observed: times and answers by call, checks by name, the judge's three counts."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
+
+from loadtest.judge.series import Series
 
 
 @dataclass(slots=True)
@@ -38,6 +41,8 @@ class Record:
     elapsed: float = 0.0
     errors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    series: Series = field(default_factory=Series)
+    """The same answers by when their requests were sent."""
 
     @property
     def requests(self) -> int:
@@ -64,6 +69,9 @@ class Record:
         call = self.calls[name]
         call.seconds.append(seconds)
         call.statuses[status] += 1
+        now = time.monotonic()
+        self.series.count(now - seconds, "sent")
+        self.series.note(now - seconds, now, status)
 
     def check(self, name: str, held: object, seen: str) -> bool:
         """Count a check, keep the first thing seen when it fails, and return whether it held."""

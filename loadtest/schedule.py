@@ -46,7 +46,7 @@ class Schedule:
     @property
     def peak(self) -> float:
         """The highest rate."""
-        return max(phase.end for phase in self.phases)
+        return max(max(phase.begin, phase.end) for phase in self.phases)
 
     def scaled(self, factor: float) -> "Schedule":
         """Return the same shape with every rate multiplied."""
@@ -85,6 +85,11 @@ class Schedule:
                 best = (began, ended, phase.begin)
             began = ended
         return best
+
+
+def level(seconds: float, rate: float) -> Schedule:
+    """Return the schedule of one rate from beginning to end."""
+    return Schedule((Phase(seconds, rate, rate),))
 
 
 def ramp(*steps: tuple[float, float]) -> Schedule:

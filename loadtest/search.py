@@ -1,16 +1,19 @@
-"""The two searches of the profile: what is asked for, and at which rate."""
+"""The two searches of the profile: what is asked for, at which rate, and what must come."""
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import product
 from urllib.parse import quote
 
 from loadtest.accounts import AYAULYM, AYSULTAN, SULTAN
-from loadtest.connection import Address
-from loadtest.page import Request
+from loadtest.connection import Address, look_up
+from loadtest.fleet import play_open
+from loadtest.page import CHECKS, Request, judge, seen
+from loadtest.plan import Begin, Plan
 from loadtest.schedule import Schedule, ramp
+from loadtest.talk import Talk
+from loadtest.traffic import Traffic
 
 PAGE_SIZE = 20
 # "Sometimes", says the profile of the event list.
@@ -32,16 +35,23 @@ PAGES, PAGE_SIZES = range(1, 51), range(10, 21)
 Mix = Callable[[Address, random.Random], Iterator[Request]]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one generator process plays: its share of the arrivals is every n-th."""
+def play(plan: Plan, begin: Begin) -> Traffic:
+    """Play one part of a search; the plan's setting is the name of its mix."""
+    requests = MIXES[plan.setting](look_up(plan.host), random.Random(plan.part))
+    traffic = Traffic()
+    play_open(plan, begin, zip(plan.moments, requests, strict=False), look, traffic)
+    return traffic
 
-    host: str
-    schedule: Schedule
-    mix: str
-    users: int
-    part: int = 0
-    parts: int = 1
+
+def look(request: Request, talk: Talk) -> bool:
+    """Ask for one page of events, check it, and return whether the answer was a good one."""
+    status, body = talk.ask(request.shape, request.raw)
+    if status == 200:
+        length, *held = judge(body, request.page_size)
+        talk.traffic.empty += length == 0
+        for name, holds in zip(CHECKS, held, strict=True):
+            talk.traffic.record.check(name, holds, "" if holds else seen(request, body))
+    return 200 <= status < 400
 
 
 def events_schedule(rate: float) -> Schedule:

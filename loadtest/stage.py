@@ -2,11 +2,12 @@
 
 import time
 
-from locust import FastHttpUser
+from locust import FastHttpUser, User
 from locust.env import Environment
 
 from loadtest.accounts import Account
 from loadtest.client import TIMEOUT_SECONDS, Answer, Caller, calling
+from loadtest.gates import Gate, reset_gate
 from loadtest.record import Record
 from loadtest.verify import Listing, read_bookings
 
@@ -67,17 +68,49 @@ def lists(answer: Answer, fields: set[str]) -> bool:
     )
 
 
-def play(user_class: type[Visitor], host: str, users: int, seconds: float, record: Record) -> None:
+def probe_account(host: str, account: Account) -> None:
+    """Make sure that the service knows an account, with one harmless request for its bookings."""
+    status = list_bookings(host, [account])[0].status
+    if status != 200:
+        raise CannotStartError(
+            f"{host} answers {status} to {account.email}: it has other accounts, or is not ready,"
+            " so nothing else was sent."
+        )
+
+
+def reset(host: str) -> Gate:
+    """Set everything free, and return whether that went as it must."""
+    with calling(host, Record()) as caller:
+        answer = caller.call("POST", "/api/reset")
+    return reset_gate(answer.status, answer.received - answer.sent)
+
+
+def find_events(host: str, most: int) -> tuple[int, ...]:
+    """Return at most so many events with free seats, other than the one that everybody wants."""
+    found: list[int] = []
+    with calling(host, Record()) as caller:
+        answer = caller.call("GET", "/api/events?page=1&pageSize=20")
+        for event in answer.data if lists(answer, EVENT_FIELDS) else ():
+            if event["id"] != EVENT_ID and len(found) < most:
+                path = f"/api/seats?event_id={event['id']}&status=FREE&pageSize=5"
+                if lists(caller.call("GET", path), SEAT_FIELDS):
+                    found.append(event["id"])
+    return tuple(found)
+
+
+def play(user_class: type[User], host: str, users: int, seconds: float, record: Record) -> None:
     """Start all users at once and wait until each has ended by itself."""
-    environment = Environment(user_classes=[user_class], host=host)
+    user_class.host = host
+    environment = Environment(user_classes=[user_class])
     environment.events.user_error.add_listener(
         lambda exception, **_: record.errors.append(repr(exception))
     )
     runner = environment.create_local_runner()
     started = time.monotonic()
     try:
-        runner.start(users, spawn_rate=users)
-        runner.spawning_greenlet.join()
+        for _ in range(users):
+            # As the runner's spawn_users does, which counts all users again each time.
+            user_class(environment).start(runner.user_greenlets)
         runner.user_greenlets.join(timeout=seconds + LAST_ROUND_SECONDS)
         record.elapsed = time.monotonic() - started
         if runner.user_count:

@@ -2,41 +2,12 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from math import ceil, exp, floor, log
 
+from loadtest.judge.series import Histogram, Series
 from loadtest.record import Record
 
 LATE_SECONDS = 0.1
 """How long after its scheduled time an arrival may be sent without counting as late."""
-
-STEPS = 100
-
-
-@dataclass(slots=True)
-class Histogram:
-    """Seconds in steps of one percent, so that any number of them needs no memory."""
-
-    counts: Counter[int] = field(default_factory=Counter)
-    longest: float = 0.0
-
-    def note(self, seconds: float) -> None:
-        """Count a time."""
-        self.counts[floor(log(max(seconds, 1e-6)) * STEPS)] += 1
-        self.longest = max(seconds, self.longest)
-
-    def percentile(self, share: float) -> float:
-        """Return a time that at least this share (0 to 1) did not exceed, up to 1 % too long."""
-        left = max(1, ceil(share * self.counts.total()))
-        for step, count in sorted(self.counts.items()):
-            left -= count
-            if left <= 0:
-                return min(self.longest, exp((step + 1) / STEPS))
-        return 0.0
-
-    def add(self, other: "Histogram") -> None:
-        """Count another's times too."""
-        self.counts += other.counts
-        self.longest = max(self.longest, other.longest)
 
 
 @dataclass(slots=True)
@@ -69,6 +40,8 @@ class Traffic:
     users: int = 0
     cores: list[float] = field(default_factory=list)
     """For each generator process, which part of a core it used."""
+    series: Series = field(default_factory=Series)
+    """What became of the arrivals, by the time at which they were due."""
 
     @property
     def statuses(self) -> Counter[int]:
@@ -93,6 +66,9 @@ class Traffic:
         """The share of arrivals, 0 to 1, that the generator itself was too busy to send in time."""
         return self.late_by_generator / self.arrivals if self.arrivals else 0.0
 
+    def shift(self, seconds: float) -> None:
+        """Move the monotonic moments to another host's clock; here there are none."""
+
     def add(self, other: "Traffic") -> None:
         """Merge what another generator process noted in the same run."""
         for name, shape in other.shapes.items():
@@ -105,6 +81,7 @@ class Traffic:
             *("sent", "answered", "empty", "repeated", "users", "cores"),
         ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.series.add(other.series)
         for name, check in other.record.checks.items():
             mine = self.record.checks[name]
             mine.passed += check.passed

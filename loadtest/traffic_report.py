@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from math import ceil, floor
 
 from loadtest.gates import MOST_LATE_SHARE
+from loadtest.judge.series import Histogram
 from loadtest.report import answers, check_report
 from loadtest.schedule import Schedule
-from loadtest.traffic import LATE_SECONDS, Histogram, Traffic
+from loadtest.traffic import LATE_SECONDS, Traffic
 
 
 def traffic_report(traffic: Traffic, schedule: Schedule) -> Iterator[str]:

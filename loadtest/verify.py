@@ -1,7 +1,7 @@
 """After the load: what the accounts hold according to the service, against what it acknowledged."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ class Listing:
     bookings: Bookings | None
     sent: float
     received: float
+    events: Mapping[int, int] = field(default_factory=dict)
+    """The event of each booking."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,11 @@ def read_bookings(data: Any) -> Bookings | None:
         }
     except (KeyError, TypeError):
         return None
+
+
+def read_events(data: Any) -> dict[int, int]:
+    """Return the event by booking id of a list of bookings that could be read."""
+    return {booking["id"]: booking.get("event_id") for booking in data}
 
 
 def number(value: Any) -> int:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import random
 import socket
 import time
 from collections import Counter
@@ -16,21 +15,25 @@ from gevent.pywsgi import WSGIServer
 
 from loadtest.accounts import BOOKING_ACCOUNTS, SULTAN
 
-PASSWORDS = {account.email: account.password for account in (*BOOKING_ACCOUNTS, SULTAN)}
-PUBLIC = {"POST /api/reset", "GET /api/seats", "GET /api/events"}
+# Some with signs that mean something in CSV.
+BUYERS = {f"buyer_{number}@example.org": f'p,"{number}\\:' for number in range(300)}
+PASSWORDS = {account.email: account.password for account in (*BOOKING_ACCOUNTS, SULTAN)} | BUYERS
+PUBLIC = {"POST /api/reset", "GET /api/seats", "GET /api/events", "GET /api/analytics"}
 Given = dict[str, Any]
 Reply = tuple[int, Any]
 
 
 class Service:
-    """Keeps the contract for 20,000 seats of event 1; a subclass breaks one part of it."""
+    """Keeps the contract for 20,000 seats of event 1 and 50 of each other; a subclass breaks it."""
 
     hold_seconds = 900.0
     seats = range(1, 20_001)
 
     def __init__(self) -> None:
         self.ids = count(1)
+        self.listed = 0
         self.owners: dict[int, str] = {}
+        self.events: dict[int, int] = {}
         self.held: dict[int, tuple[int, float]] = {}
         self.requests: Counter[str] = Counter()
         self.headers: list[tuple[str, dict[str, str]]] = []
@@ -54,6 +57,7 @@ class Service:
             "POST /api/reset": self.reset,
             "GET /api/seats": self.list_seats,
             "GET /api/events": self.list_events,
+            "GET /api/analytics": self.analytics,
             "POST /api/bookings": self.create_booking,
             "GET /api/bookings": self.list_bookings,
             "PATCH /api/seats/select": self.select,
@@ -79,10 +83,37 @@ class Service:
         return booking_id if time.monotonic() < until else None
 
     def list_seats(self, _email: str, given: Given) -> Reply:
-        size = int(given.get("pageSize", 20))
-        some = random.sample(self.seats, min(len(self.seats), 6 * size))
-        page = [seat_id for seat_id in some if self.holder(seat_id) is None][:size]
+        size, seats = int(given.get("pageSize", 20)), self.seats_of_event(int(given["event_id"]))
+        page: list[int] = []
+        for _ in seats:
+            # Whoever asks next sees the seats after these.
+            seat_id = seats[self.listed % len(seats)]
+            self.listed += 1
+            if self.holder(seat_id) is None:
+                page.append(seat_id)
+            if len(page) == size:
+                break
         return 200, [self.show(seat_id, "FREE") for seat_id in page]
+
+    def seats_of_event(self, event_id: int) -> range:
+        first = event_id * 1_000_000
+        return self.seats if event_id == 1 else range(first, first + 50)
+
+    def analytics(self, _email: str, given: Given) -> Reply:
+        event_id = int(given["id"])
+        seats = self.seats_of_event(event_id)
+        held = sum(seat_id in seats and self.holder(seat_id) is not None for seat_id in self.held)
+        return 200, {
+            "event_id": event_id,
+            "total_seats": len(seats),
+            "sold_seats": 0,
+            "reserved_seats": held,
+            "free_seats": len(seats) - held,
+            "total_revenue": "0.00",
+            "bookings_count": sum(
+                self.events[booking_id] == event_id for booking_id in self.owners
+            ),
+        }
 
     def list_events(self, _email: str, given: Given) -> Reply:
         size = int(given["pageSize"])
@@ -92,14 +123,19 @@ class Service:
     def show(self, seat_id: int, status: str) -> dict[str, Any]:
         return {"id": seat_id, "row": 1, "number": seat_id, "status": status, "price": "40000.00"}
 
-    def create_booking(self, email: str, _given: Given) -> Reply:
+    def create_booking(self, email: str, given: Given) -> Reply:
         booking_id = next(self.ids)
         self.owners[booking_id] = email
+        self.events[booking_id] = given["event_id"]
         return 201, {"id": booking_id}
 
     def list_bookings(self, email: str, _given: Given) -> Reply:
         return 200, [
-            {"id": booking_id, "event_id": 1, "seats": self.seats_of(booking_id)}
+            {
+                "id": booking_id,
+                "event_id": self.events[booking_id],
+                "seats": self.seats_of(booking_id),
+            }
             for booking_id, owner in self.owners.items()
             if owner == email
         ]
@@ -131,6 +167,8 @@ class Service:
         if self.owners.get(given["booking_id"]) != email:
             return 403, {}
         del self.owners[given["booking_id"]]
+        booking_id = given["booking_id"]
+        self.held = {seat: held for seat, held in self.held.items() if held[0] != booking_id}
         return 200, {}
 
 

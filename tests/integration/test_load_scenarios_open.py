@@ -12,11 +12,12 @@ import gevent
 import pytest
 from gevent.server import StreamServer
 
-from loadtest import fleet
+from loadtest import fleet, search
 from loadtest.connection import Connection, look_up
 from loadtest.gates import search_gates
+from loadtest.master import Staff
+from loadtest.plan import Plan
 from loadtest.schedule import ramp
-from loadtest.search import Plan
 from loadtest.stage import CannotStartError, probe_events
 from loadtest.traffic import Traffic
 from tests.conftest import Event
@@ -33,7 +34,12 @@ ANSWERED = "2xx and 3xx ≥ 99% of all arrivals"
 def played(service: Service, mix: str = "events", processes: int = 1) -> Traffic:
     """Play half a second of a search."""
     with serving(service) as host:
-        return fleet.play(Plan(host, SHORT, mix, users=50), processes)
+        return fleet.play(plan(host, mix), Staff(processes))
+
+
+def plan(host: str, mix: str = "events", scale: float = 1, users: int = 50) -> Plan:
+    """Half a second of a search."""
+    return Plan(host, SHORT.scaled(scale), search.play, users, setting=mix)
 
 
 def failures(traffic: Traffic) -> set[str]:
@@ -106,7 +112,7 @@ def test_a_broken_service_fails_the_gate_that_concerns_it(
 def test_a_service_that_is_gone_answers_nothing() -> None:
     with serving(Service()) as host:
         pass
-    traffic = fleet.play(Plan(host, SHORT, "events", users=50), 1)
+    traffic = fleet.play(plan(host), Staff())
     assert traffic.statuses == {0: 80}
     assert failures(traffic) == {ANSWERED, CHECKS}
 
@@ -205,30 +211,8 @@ def test_the_command_line_tells_success_failure_and_no_start_apart() -> None:
     [(0.001, 50, "there is nothing to send"), (1, 99_999_999, "use a smaller --users")],
 )
 def test_what_cannot_be_played_is_not_begun(scale: float, users: int, sentence: str) -> None:
-    plan = Plan("http://127.0.0.1:1", SHORT.scaled(scale), "events", users)
     with pytest.raises(CannotStartError, match=sentence):
-        fleet.play(plan, 1)
-
-
-def test_a_generator_process_that_is_lost_fails_the_run() -> None:
-    with fleet.Child(Plan("http://127.0.0.1:1", SHORT, "events", users=50)) as child:
-        child.wait_until_ready()
-        child._process.kill()
-        child.begin(0.0)
-        traffic = child.finish()
-    assert "the generator worked without an error" in failures(traffic)
-
-
-def test_a_generator_process_ends_with_its_parent() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "loadtest.fleet"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.close()
-    assert process.wait(20) == 0
-    assert process.stdout.read() == b""
-    process.stdout.close()
+        fleet.play(plan("http://127.0.0.1:1", scale=scale, users=users), Staff())
 
 
 def test_the_real_service_passes_both_searches_at_once(

@@ -1,6 +1,7 @@
 """What an open model sees of a service that is quick, stalls or breaks; without a network."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from loadtest.options import parse_options
 from loadtest.page import Request, judge
 from loadtest.record import percentile
 from loadtest.schedule import Schedule, ramp
+from loadtest.search import look
 from loadtest.traffic import Histogram, Traffic
 from loadtest.traffic_report import traffic_report
 
@@ -24,6 +26,7 @@ ANSWERED = "2xx and 3xx ≥ 99% of all arrivals"
 PUNCTUAL = "the generator kept its schedule: ≤ 1% later than 100 ms by its own doing"
 CHECKS = "every check holds"
 GOOD = json.dumps([{"id": 1, "title": "Концерт"}]).encode()
+PAGE = Request("events", b"", 20)
 LEVEL = ramp((0.001, 200), (1.6, 200))
 THICK = [n / 2000 for n in range(200)]
 # Everything stands still for a second.
@@ -56,14 +59,17 @@ def played(
 ) -> Traffic:
     """Play the level schedule against a service."""
     start = time.monotonic() + 0.1
-    return play(
-        LEVEL.moments() if moments is None else moments,
-        repeat(Request("events", b"", 20)),
+    traffic = Traffic()
+    play(
+        zip(LEVEL.moments() if moments is None else moments, repeat(PAGE), strict=False),
+        look,
         lambda: Line(service, start),
         lambda: start,
+        traffic,
         users=users,
         standby=2,
     )
+    return traffic
 
 
 def failures(traffic: Traffic) -> set[str]:
@@ -234,7 +240,8 @@ def test_percentiles_of_the_histogram_are_at_most_one_percent_too_long() -> None
 def test_the_defaults_of_the_open_models_are_those_of_the_profile() -> None:
     events = parse_options(["events", "--host", "http://127.0.0.1:1"])
     archive = parse_options(["archive", "--host", "http://127.0.0.1:1"])
-    assert (events.rate, events.scale, events.duration, events.processes) == (1000, 1.0, None, 1)
+    assert (events.rate, events.scale, events.duration) == (1000, 1.0, None)
+    assert events.processes == len(os.sched_getaffinity(0))
     assert (archive.form, archive.users, archive.scale) == ("fixed", 10_000, 1.0)
 
 

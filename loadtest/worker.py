@@ -1,0 +1,79 @@
+"""A worker of a run in several processes: plays the part that its master gives it, and ends."""
+
+import pickle
+import socket
+import sys
+import time
+from typing import Any
+
+import gevent
+from gevent.event import AsyncResult
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+from loadtest import master
+from loadtest.fleet import require_files
+from loadtest.plan import Plan
+from loadtest.stage import CannotStartError
+
+
+def run(host: str, port: int, processes: int) -> int:
+    """Work for the master there, with so many processes, until it has what they saw."""
+    try:
+        socket.getaddrinfo(host, port)
+    except OSError as error:
+        print(f"The master's host {host} is not known: {error.strerror}.", file=sys.stderr)
+        return 2
+    if processes == 1:
+        return work(host, port)
+    workers = [master.start_worker(host, str(port)) for _ in range(processes)]
+    try:
+        return max(worker.wait() for worker in workers)
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+def work(host: str, port: int) -> int:
+    """Play one part."""
+    try:
+        runner = Environment().create_worker_runner(host, port)
+    except ConnectionError:
+        print(f"No master answers at {host}:{port}.", file=sys.stderr)
+        return 2
+    gevent.spawn(play, runner)
+    # It ends when the master says so, or has not been heard of for a minute.
+    runner.greenlet.join()
+    return 0
+
+
+def play(runner: WorkerRunner) -> None:
+    """Play the part that the master sends, and tell it what was seen."""
+    plans: AsyncResult[bytes] = AsyncResult()
+    starts: AsyncResult[float] = AsyncResult()
+
+    def tell_time(**_: Any) -> None:
+        runner.send_message(master.CLOCK, time.monotonic())
+
+    def begin() -> float:
+        runner.send_message(master.READY)
+        return starts.get()
+
+    runner.register_message(master.CLOCK, tell_time)
+    runner.register_message(master.PLAN, lambda msg, **_: plans.set(msg.data))
+    runner.register_message(master.START, lambda msg, **_: starts.set(msg.data))
+    runner.send_message(master.HERE)
+    # As any worker of Locust, this one does what its master says.
+    plan: Plan = pickle.loads(plans.get())
+    try:
+        require_files(plan.users)
+        seen = plan.act(plan, begin)
+    except CannotStartError as reason:
+        runner.send_message(master.FAILED, str(reason))
+    except OSError as error:
+        runner.send_message(master.FAILED, f"{plan.host}: {error}")
+    except Exception as error:
+        runner.send_message(master.FAILED, repr(error))
+        raise
+    else:
+        runner.send_message(master.SEEN, pickle.dumps(seen))
