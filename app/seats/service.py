@@ -9,6 +9,7 @@ import msgspec
 
 from app.kernel import db, errors, metrics, shared
 from app.kernel.auth import Principal
+from app.kernel.group_commit import GroupCommit
 from app.seats import board as boards
 from app.seats import place_queries, queries
 from app.seats.freshness import Boards
@@ -18,6 +19,7 @@ give_to_provider = place_queries.give_to_provider
 take_back_from_provider = place_queries.take_back
 
 _boards = Boards()
+_holds = GroupCommit(queries.hold_many, lanes=2, most=32)
 _FREE_FIRST = (SeatStatus.FREE, SeatStatus.RESERVED, SeatStatus.SOLD)
 
 _HELD = metrics.OUTCOMES.labels("hold", "held")
@@ -30,14 +32,15 @@ def hold_seat(user: Principal, *, booking_id: int, seat_id: int) -> None:
 
     Raises NotFound, Forbidden, SeatUnavailable, Busy.
     """
-    held = queries.hold(user.user_id, booking_id, seat_id)
+    wish = queries.Wish(user.user_id, booking_id, seat_id)
+    held = _holds.do(wish)
     if held is None:
         obstacle = queries.find_obstacle(booking_id, seat_id)
         _refuse_foreign(user, obstacle)
         if obstacle.seat_is_ours:
             return  # The buyer repeats after a lost answer.
-        if obstacle.seat_looks_free and obstacle.seat_limit is not None:
-            held = _hold_within_limit(user, booking_id, seat_id, obstacle.seat_limit)
+        if obstacle.seat_looks_free:
+            held = _hold_alone(wish, obstacle.seat_limit)
     if held is None:
         _TAKEN.inc()
         raise errors.SeatUnavailable
@@ -45,14 +48,13 @@ def hold_seat(user: Principal, *, booking_id: int, seat_id: int) -> None:
     _changed(held.event_id, seat_id, held.version, held.held_until)
 
 
-def _hold_within_limit(
-    user: Principal, booking_id: int, seat_id: int, limit: int
-) -> queries.Held | None:
+def _hold_alone(wish: queries.Wish, seat_limit: int | None) -> queries.Held | None:
+    """Wait for whoever has the booking or the seat locked, and count where there is a limit."""
+    if seat_limit is None:
+        return queries.hold(*wish)
     with db.transaction() as connection:
-        count = queries.lock_and_count(connection, user.user_id, booking_id)
-        return queries.hold(
-            user.user_id, booking_id, seat_id, connection, below_limit=count < limit
-        )
+        count = queries.lock_and_count(connection, wish.user_id, wish.booking_id)
+        return queries.hold(*wish, connection, below_limit=count < seat_limit)
 
 
 def _refuse_foreign(user: Principal, obstacle: queries.Obstacle) -> None:

@@ -16,7 +16,8 @@ import pytest
 from gevent.event import Event as Gate
 
 from app.kernel import db
-from app.seats import queries
+from app.kernel.group_commit import GroupCommit
+from app.seats import queries, service
 from tests.conftest import Caller, Event
 from tests.races.line import LINE_UP, Line
 
@@ -25,6 +26,7 @@ GUARD_OF_THE_UPDATE = """
           AND (s.status = 'FREE' OR s.status = 'RESERVED' AND s.held_until <= clock_timestamp())
         RETURNING"""
 LOCK_OF_THE_BOOKING = "FOR NO KEY UPDATE OF b"
+LOCK_OF_THE_SEATS = "FOR NO KEY UPDATE OF s SKIP LOCKED"
 
 
 def at_once(*work: Callable[[], Any]) -> list[Any]:
@@ -42,15 +44,28 @@ def at_once(*work: Callable[[], Any]) -> list[Any]:
     return [greenlet.value for greenlet in greenlets]
 
 
+@pytest.fixture(params=["alone", "together"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which of the two statements takes the seats."""
+    lanes, most = (30, 1) if request.param == "alone" else (4, 10)
+    holds = GroupCommit(queries.hold_many, lanes=lanes, most=most)
+    monkeypatch.setattr(service, "_holds", holds)
+    return str(request.param)
+
+
 @pytest.fixture
 def without_guard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hold without its look at the seat row: it believes what it saw before it waited."""
+    """The holds without their look at the locked seat row: they believe what they saw before."""
     assert GUARD_OF_THE_UPDATE in queries.HOLD
     unguarded = queries.HOLD.replace(
         GUARD_OF_THE_UPDATE, "\n        WHERE s.id = %(seat_id)s\n        RETURNING"
     )
     lined_up = unguarded.replace(LOCK_OF_THE_BOOKING, LINE_UP + LOCK_OF_THE_BOOKING)
     monkeypatch.setattr(queries, "HOLD", lined_up)
+    assert LOCK_OF_THE_SEATS in queries.HOLD_MANY
+    unguarded = queries.HOLD_MANY.replace(LOCK_OF_THE_SEATS, "")
+    lined_up = unguarded.replace(LOCK_OF_THE_BOOKING, LINE_UP + LOCK_OF_THE_BOOKING)
+    monkeypatch.setattr(queries, "HOLD_MANY", lined_up)
 
 
 def holders(sql: Any, seat_ids: list[int]) -> Counter[int]:
@@ -77,6 +92,7 @@ def rush(buyers: list[Caller], event: Event, seats: list[int]) -> Counter[int]:
     return Counter(answer.status_code for answer in answers)
 
 
+@pytest.mark.usefixtures("way")
 def test_fifty_buyers_and_one_seat_have_one_winner(
     new_user: Callable[[], Caller], event: Event, sql: Any
 ) -> None:
@@ -85,7 +101,7 @@ def test_fifty_buyers_and_one_seat_have_one_winner(
     assert holders(sql, event.seats) == {event.seats[0]: 1}
 
 
-@pytest.mark.usefixtures("without_guard")
+@pytest.mark.usefixtures("way", "without_guard")
 def test_control_without_the_guard_one_seat_has_many_winners(
     new_user: Callable[[], Caller], event: Event, sql: Any, line: Line
 ) -> None:
@@ -95,6 +111,7 @@ def test_control_without_the_guard_one_seat_has_many_winners(
     assert holders(sql, event.seats)[event.seats[0]] > 1
 
 
+@pytest.mark.usefixtures("way")
 def test_two_hundred_buyers_and_twenty_seats_have_twenty_winners(
     new_user: Callable[[], Caller], event: Event, sql: Any
 ) -> None:
@@ -105,10 +122,10 @@ def test_two_hundred_buyers_and_twenty_seats_have_twenty_winners(
 
 @pytest.mark.usefixtures("without_guard")
 def test_control_without_the_guard_twenty_seats_are_sold_more_than_twenty_times(
-    new_user: Callable[[], Caller], event: Event, line: Line
+    new_user: Callable[[], Caller], event: Event, line: Line, way: str
 ) -> None:
     buyers = [new_user() for _ in range(60)]
-    gevent.spawn(line.let_go_when, 21)
+    gevent.spawn(line.let_go_when, 21 if way == "alone" else 3)
     assert rush(buyers, event, event.seats)[200] > 20
 
 
@@ -191,22 +208,35 @@ def test_select_against_cancel_of_the_same_booking(buyer: Caller, event: Event, 
         assert held == (0,), "a seat is held for a cancelled booking"
 
 
+@pytest.fixture
+def without_lock_of_the_booking(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, lock in (
+        ("HOLD", LOCK_OF_THE_BOOKING),
+        ("HOLD_MANY", f"{LOCK_OF_THE_BOOKING} SKIP LOCKED"),
+    ):
+        unlocked = getattr(queries, name).replace(lock, LINE_UP)
+        assert unlocked != getattr(queries, name)
+        monkeypatch.setattr(queries, name, unlocked)
+
+
+@pytest.mark.usefixtures("without_lock_of_the_booking")
+@pytest.mark.parametrize("count", [1, 3])
 def test_control_select_that_does_not_lock_its_booking_leaves_seats_to_a_cancelled_one(
-    buyer: Caller, event: Event, sql: Any, line: Line, monkeypatch: pytest.MonkeyPatch
+    count: int, buyer: Caller, event: Event, sql: Any, line: Line
 ) -> None:
-    unlocked = queries.HOLD.replace(LOCK_OF_THE_BOOKING, LINE_UP)
-    assert unlocked != queries.HOLD
-    monkeypatch.setattr(queries, "HOLD", unlocked)
     booking = buyer.book(event.id)
-    selecting = gevent.spawn(lambda: buyer.select(booking, event.seats[0]).status_code)
+    selecting = [
+        gevent.spawn(lambda s=seat: buyer.select(booking, s).status_code)
+        for seat in event.seats[:count]
+    ]
     line.wait_for(1)
     assert buyer.cancel(booking).status_code == 200
     line.let_go()
-    assert selecting.get() == 200
+    assert [one.get() for one in selecting] == [200] * count
     held = sql.execute(
         "SELECT count(*) FROM seats WHERE event_id = %s AND status <> 'FREE'", [event.id]
     ).fetchone()
-    assert held == (1,)
+    assert held == (count,)
 
 
 def test_select_against_the_end_of_a_hold(
