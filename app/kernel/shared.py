@@ -1,4 +1,4 @@
-"""Memory that all gunicorn workers of one host see: draining, changes of seats, buyers' places.
+"""Memory that all gunicorn workers of one host see: draining, and what they know of seats.
 
 gunicorn's master creates it before it forks; a process on its own gets a private one.
 """
@@ -16,9 +16,12 @@ _POSITIONS = _COUNTERS + 8 * SLOTS
 _POSITION = struct.Struct("<QdQ")
 _POSITION_COUNT = 1 << 16
 _POSITION_SECONDS = 900
+_SHOWN = _POSITIONS + _POSITION.size * _POSITION_COUNT
+_SHOWN_COUNT = 1 << 17
 
-_memory = mmap.mmap(-1, _POSITIONS + _POSITION.size * _POSITION_COUNT)
+_memory = mmap.mmap(-1, _SHOWN + 8 * _SHOWN_COUNT)
 _counters = memoryview(_memory)[_COUNTERS:_POSITIONS].cast("Q")
+_shown = memoryview(_memory)[_SHOWN:].cast("d")
 _slot = 0
 
 
@@ -66,6 +69,21 @@ def recall_position(key: int) -> int | None:
     if found != key or at + _POSITION_SECONDS < time.monotonic():
         return None
     return int(position)
+
+
+def note_shown(event_id: int, index: int) -> None:
+    """Note that a seat has just been shown to somebody among the first ones."""
+    _shown[_shown_cell(event_id, index)] = time.monotonic()
+
+
+def shown_at(event_id: int, index: int) -> float:
+    """When that was the last time, in monotonic seconds; 0 if never. May be another seat's time."""
+    return _shown[_shown_cell(event_id, index)]
+
+
+def _shown_cell(event_id: int, index: int) -> int:
+    # Neighbours of one event have cells of their own, as long as there are enough.
+    return (event_id * 0x9E3779B1 + index) % _SHOWN_COUNT
 
 
 def _cell(key: int) -> int:

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import heapq
 import random
+import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from typing import NamedTuple
 import msgspec
 from gevent.lock import Semaphore
 
+from app.kernel import shared
 from app.kernel.money import decimal_string
 from app.seats import queries, rules
 from app.seats.models import Change, Place, SeatStatus
@@ -26,6 +28,10 @@ from app.seats.models import Change, Place, SeatStatus
 _BLOCK = 256
 _TAIL_SHARE = 0.005
 """Below this share of free seats looking for the next draw costs more than chance does."""
+_FIRST = 4
+"""So many seats from the top of a list are what its reader is likely to take."""
+_DECIDES_WITHIN = 10.0
+"""Seconds after which whoever was shown a seat has taken it or something else."""
 
 
 class Range(NamedTuple):
@@ -117,6 +123,7 @@ class Board:
         self._ends: list[tuple[float, int]] = []
         self._json: list[tuple[bytes, bytes]] = []
         self._numbers = iter(range(0))
+        self._aside: list[int] = []
         self._leasing = Semaphore()
         self._stride = 1
         self._map: bytes | None = None
@@ -174,13 +181,44 @@ class Board:
                 self._set(index, SeatStatus.FREE)
 
     def draw(self) -> int:
-        """A number that puts the next buyer in front of a free seat nobody was just shown."""
+        """A number that puts the next buyer in front of free seats nobody was just shown.
+
+        Each number comes once in a round, which sees to that while most seats are free. Later the
+        first seats of a list are those with which others begin. Then numbers whose seats were shown
+        lately are set aside for those who come after, as far as there is a choice.
+        """
+        number = self._number_at_hand()
+        number = self._lease() if number is None else number
+        # From here on nobody else is at it, so that a crowd does not look ahead all at once.
+        decided = time.monotonic() - _DECIDES_WITHIN
+        choice = rules.choice(self.by_status[SeatStatus.FREE].count)
+        tried: list[tuple[float, int, list[int]]] = []
+        while number is not None:
+            seats = self._first_free(number)
+            shown = max((shared.shown_at(self.event_id, index) for index in seats), default=0.0)
+            tried.append((shown, number, seats))
+            is_enough = shown < decided or len(tried) >= choice
+            number = None if is_enough else self._number_at_hand()
+        _, best, seats = min(tried)
+        self._aside[:0] = [number for _, number, _ in tried if number != best]
+        for index in seats:
+            shared.note_shown(self.event_id, index)
+        return best
+
+    def _number_at_hand(self) -> int | None:
+        """The next number that begins at a free seat, of those set aside or leased."""
+        while self._aside:
+            if self.is_first_free(number := self._aside.pop(0), self.everything):
+                return number
+        return next(
+            (one for one in self._numbers if self.is_first_free(one, self.everything)), None
+        )
+
+    def _lease(self) -> int:
+        """A number out of a new lease; by chance when few seats are left."""
         free, count = self.by_status[SeatStatus.FREE], len(self.places)
         while free.count > count * _TAIL_SHARE:
             numbers = self._numbers
-            for number in numbers:
-                if free.members[rules.draw(number, count, self._stride)]:
-                    return number
             with self._leasing:
                 # One lease serves all who wait: a crowd that takes one each runs through the
                 # whole round at once, and everybody stands where somebody stood before.
@@ -188,7 +226,14 @@ class Board:
                     size = rules.lease_size(free.count, count)
                     first = queries.lease_draws(self.event_id, size)
                     self._numbers = iter(range(first, first + size))
+            if (number := self._number_at_hand()) is not None:
+                return number
         return random.randrange(1 << 32)  # noqa: S311 - spreads buyers, keeps no secret
+
+    def _first_free(self, number: int) -> list[int]:
+        everything = self.everything
+        start = self.start(number, everything)
+        return self.by_status[SeatStatus.FREE].page(everything, start, 0, _FIRST)
 
     def start(self, number: int, span: Range) -> int:
         """Where in `span` the buyer with this number starts."""

@@ -43,8 +43,10 @@ class Boards:
         else:
             self._boards.move_to_end(event_id)
         if not self._is_fresh():
+            came_at = time.monotonic()
             with self._lock:
-                if not self._is_fresh():  # Somebody else may have asked meanwhile.
+                # In a rush nothing stays fresh, but what was asked after we came is fresh for us.
+                if self._asked_at < came_at and not self._is_fresh():
                     self._refresh()
         board.settle(time.time() + self._clock_offset)
         return board

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import gcd
 
 _GOLDEN = 0.6180339887498949
+_MOST_CHOICE, _SEATS_FOR_A_CHOICE = 16, 64
 _LONGEST_LEASE, _SHORTEST_LEASE, _LEASES_PER_ROUND = 256, 8, 32
 
 
@@ -23,6 +24,15 @@ def stride(count: int) -> int:
 def draw(number: int, count: int, step: int) -> int:
     """The index of the seat at which the buyer with this number starts; no two agree in a round."""
     return number * step % count
+
+
+def choice(free: int) -> int:
+    """How many numbers to look at before one is drawn.
+
+    The fewer seats are left, the fewer: whoever looks far ahead is in the next round before others
+    have begun where this one's numbers send them.
+    """
+    return max(1, min(_MOST_CHOICE, free // _SEATS_FOR_A_CHOICE))
 
 
 def lease_size(free: int, count: int) -> int:
