@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmap
 import struct
 import time
+from collections.abc import Sequence
 
 SLOTS = 64
 _DRAINING = 0
@@ -71,14 +72,25 @@ def recall_position(key: int) -> int | None:
     return int(position)
 
 
-def note_shown(event_id: int, index: int) -> None:
-    """Note that a seat has just been shown to somebody among the first ones."""
-    _shown[_shown_cell(event_id, index)] = time.monotonic()
+def note_shown(event_id: int, indices: Sequence[int]) -> None:
+    """Note that these seats have just been shown to somebody, on top of a list."""
+    now = time.monotonic()
+    for index in indices[1:]:
+        # As a negative time, unless it was itself the first of another list.
+        cell = _shown_cell(event_id, index)
+        _shown[cell] = -now if _shown[cell] <= 0 else _shown[cell]
+    if indices:
+        _shown[_shown_cell(event_id, indices[0])] = now
 
 
 def shown_at(event_id: int, index: int) -> float:
-    """When that was the last time, in monotonic seconds; 0 if never. May be another seat's time."""
-    return _shown[_shown_cell(event_id, index)]
+    """When a seat was shown last, in monotonic seconds; 0 if never. May be another seat's time."""
+    return abs(_shown[_shown_cell(event_id, index)])
+
+
+def shown_first_at(event_id: int, index: int) -> float:
+    """When it was the first of a list; 0 if it was not since it was shown last."""
+    return max(0.0, _shown[_shown_cell(event_id, index)])
 
 
 def _shown_cell(event_id: int, index: int) -> int:

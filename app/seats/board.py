@@ -123,7 +123,6 @@ class Board:
         self._ends: list[tuple[float, int]] = []
         self._json: list[tuple[bytes, bytes]] = []
         self._numbers = iter(range(0))
-        self._aside: list[int] = []
         self._leasing = Semaphore()
         self._stride = 1
         self._map: bytes | None = None
@@ -184,35 +183,40 @@ class Board:
         """A number that puts the next buyer in front of free seats nobody was just shown.
 
         Each number comes once in a round, which sees to that while most seats are free. Later the
-        first seats of a list are those with which others begin. Then numbers whose seats were shown
-        lately are set aside for those who come after, as far as there is a choice.
+        first seats of a list are those with which others begin. Then another place is looked for,
+        by chance, as far as there is a choice; its number does not come again soon.
         """
         number = self._number_at_hand()
         number = self._lease() if number is None else number
         # From here on nobody else is at it, so that a crowd does not look ahead all at once.
         decided = time.monotonic() - _DECIDES_WITHIN
-        choice = rules.choice(self.by_status[SeatStatus.FREE].count)
-        tried: list[tuple[float, int, list[int]]] = []
-        while number is not None:
-            seats = self._first_free(number)
-            shown = max((shared.shown_at(self.event_id, index) for index in seats), default=0.0)
-            tried.append((shown, number, seats))
-            is_enough = shown < decided or len(tried) >= choice
-            number = None if is_enough else self._number_at_hand()
-        _, best, seats = min(tried)
-        self._aside[:0] = [number for _, number, _ in tried if number != best]
-        for index in seats:
-            shared.note_shown(self.event_id, index)
-        return best
+        tries = rules.tries(self.by_status[SeatStatus.FREE].count)
+        for _ in range(tries):
+            if shared.shown_first_at(self.event_id, self.start(number, self.everything)) < decided:
+                break
+            following = self._number_at_hand()
+            number = number if following is None else following
+        seats = self._first_free(number)
+        for _ in range(tries):
+            if self._shown_at(seats) < decided:
+                break
+            other = random.randrange(1 << 32)  # noqa: S311 - spreads buyers, keeps no secret
+            found = self._first_free(other)
+            if self._shown_at(found) < decided:
+                number, seats = other, found
+        shared.note_shown(self.event_id, seats)
+        return number
+
+    def _shown_at(self, seats: Iterable[int]) -> float:
+        """When one of these seats was shown last among the first ones."""
+        return max((shared.shown_at(self.event_id, index) for index in seats), default=0.0)
 
     def _number_at_hand(self) -> int | None:
-        """The next number that begins at a free seat, of those set aside or leased."""
-        while self._aside:
-            if self.is_first_free(number := self._aside.pop(0), self.everything):
+        """The next number of those leased that begins at a free seat."""
+        for number in self._numbers:
+            if self.is_first_free(number, self.everything):
                 return number
-        return next(
-            (one for one in self._numbers if self.is_first_free(one, self.everything)), None
-        )
+        return None
 
     def _lease(self) -> int:
         """A number out of a new lease; by chance when few seats are left."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import gcd
 
 _GOLDEN = 0.6180339887498949
-_MOST_CHOICE, _SEATS_FOR_A_CHOICE = 16, 64
+_MOST_TRIES, _SEATS_FOR_A_TRY = 16, 64
 _LONGEST_LEASE, _SHORTEST_LEASE, _LEASES_PER_ROUND = 256, 8, 32
 
 
@@ -26,13 +26,9 @@ def draw(number: int, count: int, step: int) -> int:
     return number * step % count
 
 
-def choice(free: int) -> int:
-    """How many numbers to look at before one is drawn.
-
-    The fewer seats are left, the fewer: whoever looks far ahead is in the next round before others
-    have begun where this one's numbers send them.
-    """
-    return max(1, min(_MOST_CHOICE, free // _SEATS_FOR_A_CHOICE))
+def tries(free: int) -> int:
+    """How often to look for a place that nobody was just shown; in a small hall there is none."""
+    return min(_MOST_TRIES, free // _SEATS_FOR_A_TRY)
 
 
 def lease_size(free: int, count: int) -> int:

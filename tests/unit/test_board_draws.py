@@ -67,18 +67,7 @@ def test_a_small_hall_shows_each_seat_first_once_in_a_round() -> None:
     assert len({made._first_free(made.draw())[0] for _ in range(40)}) == 40
 
 
-def test_a_number_set_aside_is_dropped_when_its_seat_is_gone() -> None:
-    made = board(20_000, 2_000)
-    crowd(made, buyers=100)
-    assert made._aside
-    for number in made._aside:
-        index = made._first_free(number)[0]
-        made.apply(Change(EVENT, index, 2, SeatStatus.SOLD, 0.0))
-    gone = set(made._aside)
-    assert made.draw() not in gone
-
-
 def test_events_do_not_share_what_was_shown() -> None:
-    shared.note_shown(1, 5)
+    shared.note_shown(1, [5])
     assert shared.shown_at(1, 5) > 0
     assert shared.shown_at(2, 5) == shared.shown_at(1, 6) == 0
