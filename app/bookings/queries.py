@@ -6,58 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
-from psycopg import errors as pg
-
 from app.bookings import rules
 from app.bookings.models import Booking, BookingStatus, Line
 from app.kernel import db, errors
 from app.seats.models import Change, SeatStatus
-
-# The event is read, not locked: everybody books the same one. Its terms are frozen in the booking.
-# Outbox and audit are in the same statement, so a booking without its message cannot exist.
-_CREATE = """
-    WITH booking AS (
-        INSERT INTO bookings (user_id, event_id, expires_at, currency, seat_limit, exclusive_key)
-        SELECT %(user_id)s, id, clock_timestamp() + hold_seconds * interval '1 second', currency,
-               max_seats_per_booking,
-               CASE WHEN one_booking_per_user THEN id || ':' || %(user_id)s::bigint END
-        FROM events
-        WHERE id = %(event_id)s AND status IN ('PUBLISHED', 'RESCHEDULED')
-          AND (sales_from IS NULL OR sales_from <= clock_timestamp())
-          AND (sales_until IS NULL OR sales_until > clock_timestamp())
-        RETURNING id, user_id, event_id, status, expires_at
-    ), message AS (
-        INSERT INTO outbox (topic, key, payload)
-        SELECT 'booking.created', id::text, jsonb_build_object('booking_id', id,
-               'user_id', user_id, 'event_id', event_id, 'expires_at', expires_at)
-        FROM booking
-    ), record AS (
-        INSERT INTO audit_log (actor, action, entity, entity_id, to_status)
-        SELECT 'user:' || user_id, 'booking.created', 'booking', id, status FROM booking
-    )
-    SELECT id FROM booking
-"""
-_EVENT_EXISTS = """
-    SELECT EXISTS (SELECT FROM events WHERE id = %(event_id)s)
-        OR EXISTS (SELECT FROM events_archive WHERE id = %(event_id)s)
-"""
-
-
-def create(user_id: int, event_id: int) -> int:
-    """Store a new booking and return its id. Raises NotFound, Conflict."""
-    try:
-        created = db.one(_CREATE, {"user_id": user_id, "event_id": event_id})
-    except pg.UniqueViolation:
-        raise errors.Conflict(
-            "На это событие у вас уже есть активная бронь.", code="one_booking_per_user"
-        ) from None
-    if created is not None:
-        return int(created[0])
-    row = db.one(_EVENT_EXISTS, {"event_id": event_id})
-    if row is None or not row[0]:
-        raise errors.NotFound("Такого события нет.", code="event_not_found")
-    raise errors.Conflict("Билеты на это событие не продаются.", code="not_on_sale")
-
 
 # One value comes back, not a thousand rows: the database writes the JSON. Bookings and lines are
 # two ranges of an index laid together, not joined: no estimate can turn that into a product.
