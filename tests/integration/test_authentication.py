@@ -358,7 +358,7 @@ def test_neither_a_password_nor_a_header_is_logged_whatever_happens(
     logged: io.StringIO,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from app.bookings import queries
+    from app.bookings import create_queries
 
     user = new_user("hunter2-right")
     wrong = Caller(user.client, basic(email_of(user), "hunter2-wrong"))
@@ -368,7 +368,7 @@ def test_neither_a_password_nor_a_header_is_logged_whatever_happens(
     def fail(*_args: object) -> None:
         raise RuntimeError("provoked")
 
-    monkeypatch.setattr(queries, "create", fail)
+    monkeypatch.setattr(create_queries, "create", fail)
     assert user.post("/api/bookings", event_id=event.id).status_code == 500
     text = logged.getvalue()
     assert "provoked" in text
