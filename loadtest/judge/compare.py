@@ -96,7 +96,8 @@ def require_same(a: Report, b: Report) -> None:
     for report in (a, b):
         if not report["series"].get("p50"):
             raise DifferentError("A run that sent nothing cannot be compared.")
-    ignored = {"processes", "hold_seconds"}  # How many generators share the work is not the work.
+    # How many generators share the work is not the work.
+    ignored = {"processes", "expect_workers", "hold_seconds"}
     sizes = [
         {"scenario": report["scenario"]}
         | {name: value for name, value in report["settings"].items() if name not in ignored}

@@ -16,7 +16,10 @@ from loadtest.traffic import Traffic
 
 ROOT = Path(".data/load")
 # Where things are does not make a run another run.
-NOT_SETTINGS = {"scenario", "host", "report", "pids", "database", "accounts"}
+NOT_SETTINGS = {
+    *("scenario", "host", "report", "pids", "database", "accounts"),
+    *("expect_workers_max_wait", "master_bind_host", "master_bind_port"),
+}
 
 
 class Judge:

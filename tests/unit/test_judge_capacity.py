@@ -36,6 +36,14 @@ def test_a_level_run_gives_everything_to_the_requests() -> None:
     assert line([100, 101, 99], [0.5, 0.5, 0.5]) == pytest.approx((0.0, 5.0))
 
 
+def test_buyers_in_a_loop_keep_the_servers_busy_at_any_rate() -> None:
+    busy = measured(fixed=0.9, each=0.0)
+    assert cost_of(busy).fixed["app"] == pytest.approx(0.9)
+    loop = cost_of(busy | {"scenario": "sellout"})
+    assert loop.fixed["app"] == 0
+    assert loop.each["app"] > 1
+
+
 def test_a_profile_needs_what_it_uses_and_reserves() -> None:
     cost = Cost({"edge": 0, "app": 0.1, "database": 0}, {"edge": 0.02, "app": 0.3, "database": 0.1},
                 20.0, 4_000)  # fmt: skip
