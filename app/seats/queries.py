@@ -48,10 +48,10 @@ HOLD = """
 """
 
 
-# The same for many at once. It waits for nobody, so that one locked row holds up no other and two
-# of these never wait for each other: what is locked just now is left out. Each row is looked up by
-# its key, as above, whatever PostgreSQL thought of the tables when it made the plan: it cannot join
-# across a sub-select that locks.
+# The same for any number at once. It waits for nobody, so that one locked row holds up no other and
+# two of these never wait for each other: what is locked just now is left out. Each row is looked up
+# by its key, as above, whatever PostgreSQL thought of the tables when it made the plan: it cannot
+# join across a sub-select that locks.
 HOLD_MANY = """
     WITH wish AS (
         SELECT *
@@ -89,7 +89,8 @@ HOLD_MANY = """
             (booking_id, user_id, event_id, seat_id, unit_price_minor, currency)
         SELECT booking_id, user_id, event_id, id, price_minor, currency FROM held
     )
-    SELECT booking_id, id, event_id, version, extract(epoch FROM held_until)::float8 FROM held
+    SELECT user_id, booking_id, id, event_id, version, extract(epoch FROM held_until)::float8
+    FROM held
 """
 
 
@@ -115,12 +116,10 @@ def hold_many(wishes: Sequence[Wish]) -> list[Held | None]:
 
     None: not taken, or locked by somebody at the moment, or for a booking with a limit of seats.
     """
-    if len(wishes) == 1:
-        return [hold(*wishes[0])]
     user_ids, booking_ids, seat_ids = zip(*wishes, strict=True)
     params = {"user_ids": [*user_ids], "booking_ids": [*booking_ids], "seat_ids": [*seat_ids]}
-    held = {(row[0], row[1]): Held(*row[2:]) for row in db.rows(HOLD_MANY, params)}
-    return [held.get((wish.booking_id, wish.seat_id)) for wish in wishes]
+    held = {Wish(*row[:3]): Held(*row[3:]) for row in db.rows(HOLD_MANY, params)}
+    return [held.get(wish) for wish in wishes]
 
 
 def hold(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import psycopg
 import pytest
 
@@ -113,6 +114,36 @@ def test_a_seat_whose_hold_has_run_out_can_be_taken(
     sql.execute("UPDATE seats SET held_until = now() WHERE id = %s", [event.seats[0]])
     wish = Wish(two.user_id or 0, two.book(event.id), event.seats[0])
     assert taken([wish, wish._replace(seat_id=event.seats[1])]) == [True, True]
+
+
+def test_a_stranger_gets_nothing_beside_the_owner_who_asks_for_the_same(
+    new_user: Callable[[], Caller], event: Event
+) -> None:
+    owner, stranger = new_user(), new_user()
+    booking = owner.book(event.id)
+    wish = Wish(owner.user_id or 0, booking, event.seats[0])
+    assert taken([wish._replace(user_id=stranger.user_id or 0), wish]) == [False, True]
+    at_once = [gevent.spawn(one.select, booking, event.seats[1]) for one in (stranger, owner)]
+    gevent.joinall(at_once, raise_error=True)
+    assert [one.value.status_code for one in at_once] == [403, 200]
+
+
+@pytest.mark.parametrize("table", ["seats", "bookings"])
+def test_whoever_waits_for_a_lock_is_in_nobodys_way(
+    table: str, new_user: Callable[[], Caller], event: Event, sql: psycopg.Connection[Any]
+) -> None:
+    waiting = [(buyer := new_user(), buyer.book(event.id), seat) for seat in event.seats[:5]]
+    other = new_user()
+    booking = other.book(event.id)
+    locked = [seat if table == "seats" else booking for _, booking, seat in waiting]
+    with sql.transaction():
+        sql.execute(f"SELECT FROM {table} WHERE id = ANY(%s) FOR UPDATE", [locked])
+        calls = [gevent.spawn(buyer.select, booking, seat) for buyer, booking, seat in waiting]
+        gevent.sleep(0.2)
+        assert other.select(booking, event.seats[9]).status_code == 200
+        assert not any(call.ready() for call in calls)
+    gevent.joinall(calls, raise_error=True)
+    assert [call.value.status_code for call in calls] == [200] * 5
 
 
 @pytest.mark.parametrize("table", ["seats", "bookings"])

@@ -47,8 +47,10 @@ def at_once(*work: Callable[[], Any]) -> list[Any]:
 @pytest.fixture(params=["alone", "together"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Which of the two statements takes the seats."""
-    lanes, most = (30, 1) if request.param == "alone" else (4, 10)
-    holds = GroupCommit(queries.hold_many, lanes=lanes, most=most)
+    if request.param == "alone":
+        holds = GroupCommit(lambda wishes: [queries.hold(*wishes[0])], lanes=30, most=1)
+    else:
+        holds = GroupCommit(queries.hold_many, lanes=4, most=10)
     monkeypatch.setattr(service, "_holds", holds)
     return str(request.param)
 
