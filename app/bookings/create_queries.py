@@ -77,9 +77,12 @@ class Wish(NamedTuple):
 
 
 def create_many(wishes: Sequence[Wish]) -> list[int | None]:
-    """Store new bookings in one statement; returns their ids, None where one has to go alone."""
+    """Store new bookings in one statement; returns their ids, None where one has to go alone.
+
+    One that is alone is stored as `create` does. Raises NotFound, Conflict for that one.
+    """
     if len(wishes) == 1:
-        return [None]
+        return [create(*wishes[0])]
     user_ids, event_ids = zip(*wishes, strict=True)
     created: defaultdict[Wish, list[int]] = defaultdict(list)
     params = {"user_ids": [*user_ids], "event_ids": [*event_ids]}

@@ -22,21 +22,18 @@ _creations = GroupCommit(create_queries.create_many, lanes=2, most=32)
 
 def create_booking(user: Principal, event_id: int) -> int:
     """Open an empty booking and return its id. Raises NotFound, Conflict, Busy."""
-    booking_id = _creations.do(create_queries.Wish(user.user_id, event_id))
-    if booking_id is None:
-        booking_id = _create_alone(user, event_id)
-    _CREATED.inc()
-    return booking_id
-
-
-def _create_alone(user: Principal, event_id: int) -> int:
+    wish = create_queries.Wish(user.user_id, event_id)
     try:
-        return create_queries.create(user.user_id, event_id)
+        booking_id = _creations.do(wish)
+        if booking_id is None:
+            booking_id = create_queries.create(*wish)
     except errors.Conflict as conflict:
         # The booking in the way may have run out without a sweep having come by.
         if conflict.code != "one_booking_per_user" or not expire_due():
             raise
-        return create_queries.create(user.user_id, event_id)
+        booking_id = create_queries.create(*wish)
+    _CREATED.inc()
+    return booking_id
 
 
 def list_bookings(user: Principal, status: BookingStatus | None) -> bytes:

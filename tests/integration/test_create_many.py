@@ -7,9 +7,12 @@ from typing import Any
 
 import gevent
 import psycopg
+import pytest
 
-from app.bookings import create_queries
+from app.bookings import create_queries, service
 from app.bookings.create_queries import Wish
+from app.kernel import errors
+from app.kernel.group_commit import GroupCommit
 from tests.conftest import Caller, Event
 
 
@@ -40,6 +43,43 @@ def test_each_gets_a_booking_of_its_own(
     expected = said(sql, alone)
     assert len(expected) == 1
     assert [said(sql, booking) for booking in ids] == [expected] * 5
+
+
+def test_one_that_is_alone_is_answered_as_by_itself(
+    buyer: Caller, new_event: Callable[..., Event]
+) -> None:
+    event, gone = new_event(one_booking_per_user=True), new_event(status="CANCELLED")
+    user = buyer.user_id or 0
+    assert create_queries.create_many([Wish(user, event.id)]) == [*buyer.bookings()]
+    for wish, code in (
+        (Wish(user, event.id), "one_booking_per_user"),
+        (Wish(user, gone.id), "not_on_sale"),
+        (Wish(user, -1), "event_not_found"),
+    ):
+        with pytest.raises(errors.Problem) as refused:
+            create_queries.create_many([wish])
+        assert refused.value.code == code
+
+
+def test_those_who_come_while_one_is_under_way_go_together(
+    new_user: Callable[[], Caller], event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def create_many(wishes: list[Wish]) -> list[int | None]:
+        sizes.append(len(wishes))
+        gevent.sleep(0.1)
+        return create_queries.create_many(wishes)
+
+    monkeypatch.setattr(service, "_creations", GroupCommit(create_many, lanes=1, most=32))
+    buyers = [new_user() for _ in range(9)]
+    first = gevent.spawn(buyers[0].book, event.id)
+    gevent.sleep(0.05)
+    rest = [gevent.spawn(buyer.book, event.id) for buyer in buyers[1:]]
+    gevent.joinall([first, *rest], raise_error=True)
+    assert len({one.value for one in (first, *rest)}) == 9
+    assert sizes[0] == 1
+    assert max(sizes) > 4
 
 
 def test_what_needs_an_answer_of_its_own_is_left_out_and_spoils_nothing(
