@@ -184,18 +184,16 @@ class Board:
 
         Each number comes once in a round, which sees to that while most seats are free. Later the
         first seats of a list are those with which others begin. Then another place is looked for,
-        by chance, as far as there is a choice; its number does not come again soon.
+        by chance, as far as there is a choice; and no number is taken whose seat was the first of
+        another list because of that.
         """
-        number = self._number_at_hand()
-        number = self._lease() if number is None else number
-        # From here on nobody else is at it, so that a crowd does not look ahead all at once.
         decided = time.monotonic() - _DECIDES_WITHIN
         tries = rules.tries(self.by_status[SeatStatus.FREE].count)
+        number = self._next_number()
         for _ in range(tries):
             if shared.shown_first_at(self.event_id, self.start(number, self.everything)) < decided:
                 break
-            following = self._number_at_hand()
-            number = number if following is None else following
+            number = self._next_number()
         seats = self._first_free(number)
         for _ in range(tries):
             if self._shown_at(seats) < decided:
@@ -211,18 +209,14 @@ class Board:
         """When one of these seats was shown last among the first ones."""
         return max((shared.shown_at(self.event_id, index) for index in seats), default=0.0)
 
-    def _number_at_hand(self) -> int | None:
-        """The next number of those leased that begins at a free seat."""
-        for number in self._numbers:
-            if self.is_first_free(number, self.everything):
-                return number
-        return None
-
-    def _lease(self) -> int:
-        """A number out of a new lease; by chance when few seats are left."""
+    def _next_number(self) -> int:
+        """A number that begins at a free seat; by chance when few seats are left."""
         free, count = self.by_status[SeatStatus.FREE], len(self.places)
         while free.count > count * _TAIL_SHARE:
             numbers = self._numbers
+            for number in numbers:
+                if self.is_first_free(number, self.everything):
+                    return number
             with self._leasing:
                 # One lease serves all who wait: a crowd that takes one each runs through the
                 # whole round at once, and everybody stands where somebody stood before.
@@ -230,8 +224,6 @@ class Board:
                     size = rules.lease_size(free.count, count)
                     first = queries.lease_draws(self.event_id, size)
                     self._numbers = iter(range(first, first + size))
-            if (number := self._number_at_hand()) is not None:
-                return number
         return random.randrange(1 << 32)  # noqa: S311 - spreads buyers, keeps no secret
 
     def _first_free(self, number: int) -> list[int]:
