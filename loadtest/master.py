@@ -8,11 +8,10 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Any, Self
 
-import gevent
 from gevent.queue import Empty, Queue
 from locust.env import Environment
 from locust.rpc import Message
@@ -79,17 +78,14 @@ class Master:
             self._runner.register_message(message, self._note)
 
     def __enter__(self) -> Self:
-        port = str(self._runner.server.port)
         for _ in range(self._staff.processes):
-            self._children.append(start_worker("127.0.0.1", port))
+            self._children.append(start_worker("127.0.0.1", self._runner.server.port))
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self._runner.quit()
         self._runner.server.socket.context.destroy(linger=1000)
-        for child in self._children:
-            child.kill()
-            child.wait()
+        end_workers(self._children)
 
     def play(self, parts: Sequence[Plan]) -> Iterator[Traffic]:
         """Yield what each worker saw of its part. Raises CannotStartError before anything is sent.
@@ -164,9 +160,8 @@ class Master:
 
     def _receive(self, worker: str, wanted: str, seconds: float) -> Any:
         try:
-            with gevent.Timeout(seconds):
-                message = self._inbox[worker].get()
-        except gevent.Timeout:
+            message = self._inbox[worker].get(timeout=seconds)
+        except Empty:
             raise CannotStartError(f"Worker {worker} is silent; nothing was sent.") from None
         if message.type != wanted:
             raise CannotStartError(f"Worker {worker}: {message.data}")
@@ -189,10 +184,17 @@ def require_free(host: str, port: int) -> None:
         ) from None
 
 
-def start_worker(host: str, port: str) -> "subprocess.Popen[bytes]":
-    """Start a worker process on this host."""
-    master = ["--master-host", host, "--master-port", port, "--processes", "1"]
-    return subprocess.Popen([sys.executable, "-m", "loadtest", "worker", *master])
+def start_worker(host: str, port: int) -> "subprocess.Popen[bytes]":
+    """Start a worker process on this host; it ends when this process does."""
+    command = [sys.executable, "-m", "loadtest.worker", host, str(port)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)
+
+
+def end_workers(workers: Iterable["subprocess.Popen[bytes]"]) -> None:
+    """End worker processes that were started here, whatever they are doing."""
+    for worker in workers:
+        worker.kill()
+        worker.communicate()
 
 
 def read_traffic(data: bytes) -> Traffic | None:

@@ -1,5 +1,6 @@
 """A worker of a run in several processes: plays the part that its master gives it, and ends."""
 
+import os
 import pickle
 import socket
 import sys
@@ -8,6 +9,7 @@ from typing import Any
 
 import gevent
 from gevent.event import AsyncResult
+from gevent.fileobject import FileObject
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
@@ -24,18 +26,17 @@ def run(host: str, port: int, processes: int) -> int:
     except OSError as error:
         print(f"The master's host {host} is not known: {error.strerror}.", file=sys.stderr)
         return 2
-    if processes == 1:
-        return work(host, port)
-    workers = [master.start_worker(host, str(port)) for _ in range(processes)]
+    workers = [master.start_worker(host, port) for _ in range(processes)]
     try:
         return max(worker.wait() for worker in workers)
     finally:
-        for worker in workers:
-            worker.kill()
+        master.end_workers(workers)
 
 
-def work(host: str, port: int) -> int:
-    """Play one part."""
+def main() -> int:
+    """Play one part; this process ends when its standard input does."""
+    host, port = sys.argv[1], int(sys.argv[2])
+    gevent.spawn(end_with_parent)
     try:
         runner = Environment().create_worker_runner(host, port)
     except ConnectionError:
@@ -45,6 +46,12 @@ def work(host: str, port: int) -> int:
     # It ends when the master says so, or has not been heard of for a minute.
     runner.greenlet.join()
     return 0
+
+
+def end_with_parent() -> None:
+    """End this process when the one that has started it is gone."""
+    FileObject(sys.stdin.buffer.fileno(), "rb", closefd=False).read()
+    os._exit(1)
 
 
 def play(runner: WorkerRunner) -> None:
@@ -77,3 +84,7 @@ def play(runner: WorkerRunner) -> None:
         raise
     else:
         runner.send_message(master.SEEN, pickle.dumps(seen))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gevent
+import psutil
 import pytest
 
 from loadtest import fleet, giveback, master, search
@@ -143,6 +145,23 @@ def test_a_master_that_cannot_be_found_is_a_sentence(host: str, sentence: str) -
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(sentence)
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_the_master_that_started_them(signal_number: int, tmp_path: Path) -> None:
+    service = Service()
+    with serving(service) as host:
+        command = [sys.executable, "-m", "loadtest", "events", "--host", host, "--rate", "60"]
+        command += ["--processes", "2", "--duration", "30s", "--report", str(tmp_path)]
+        with subprocess.Popen(command) as process:
+            while service.requests["GET /api/events"] < 20:
+                gevent.sleep(0.05)
+            workers = psutil.Process(process.pid).children()
+            assert len([one for one in workers if "loadtest.worker" in one.cmdline()]) == 2
+            process.send_signal(signal_number)
+            process.wait(10)
+            _, alive = psutil.wait_procs(workers, timeout=5)
+    assert alive == []
 
 
 def test_what_was_seen_comes_over_as_it_was() -> None:
