@@ -8,14 +8,19 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
+
+from tests.conftest import Caller, Event
 from tests.integration.gateway import ROOT, free_port, until
 
+PROBLEM = "application/problem+json"
+EVENTS = "/api/events"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _RECEIVE = 65536
@@ -139,6 +144,27 @@ def request(
         lines = {"Content-Type": "application/json", "Content-Length": str(len(body)), **lines}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + (body or b"")
+
+
+@pytest.fixture
+def booking(buyer: Caller, event: Event) -> Callable[..., bytes]:
+    """Builds requests for a booking."""
+
+    def build(**headers: str) -> bytes:
+        body = json.dumps({"event_id": event.id}).encode()
+        account = {"Authorization": buyer.authorization or ""}
+        return request("POST", "/api/bookings", headers=account | headers, body=body)
+
+    return build
+
+
+def assert_problem(answer: Answer, status: int) -> None:
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == PROBLEM
+    assert answer.json["status"] == status
+    assert answer.json["title"]
+    assert answer.json["code"]
+    assert answer.headers["x-request-id"]
 
 
 @contextmanager

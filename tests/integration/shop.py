@@ -174,3 +174,18 @@ def work() -> int:
 def worked_until(condition: Callable[[], Any]) -> None:
     """Let the worker take turns until something has happened."""
     until(lambda: condition() or (work(), condition())[1])
+
+
+def hint(caller: Caller, which: str, order: int) -> str:
+    """Knock as a browser does that comes back from the gateway; returns the sentence."""
+    answer = caller.get(f"/api/payments/{which}", orderId=order)
+    assert answer.status_code == 200, answer.text
+    return answer.json["message"]
+
+
+def assert_sold(records: Records, event: Event, attempt: Attempt, seats: int = 2) -> None:
+    assert records.booking(attempt.booking) == "CONFIRMED"
+    assert records.seats(event)["SOLD"] == seats
+    assert records.payment(attempt.order) == "COMPLETED"
+    assert records.ledger(attempt.order) == [("CHARGE", True, PRICE)] * seats
+    assert records.unsound(event) == []

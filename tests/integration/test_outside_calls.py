@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,115 +11,25 @@ import gevent
 import msgspec
 import pytest
 from gevent.event import Event
-from prometheus_client import REGISTRY
 
 from app.kernel.breaker import State
 from app.kernel.outside import OutcomeUnknown, Outside, Refused, Unreadable
-from tests.integration.gateway import free_port, serving, until
+from tests.integration import outside_service
+from tests.integration.gateway import free_port, until
+from tests.integration.outside_service import (
+    Service,
+    answering,
+    content,
+    counted,
+    cut_off,
+    first,
+    get,
+    hang_up,
+    post,
+)
 
-FAILURES = 10
-PAUSE = 60.0
-names = (f"service-{number}" for number in itertools.count())
-
-
-class Service:
-    """A service that behaves as `behave` tells, and the way we see it."""
-
-    def __init__(self) -> None:
-        self.behave: Callable[[dict[str, Any], Any], Any] = answering(200, b"{}")
-        self.seen = self.under_way = self.most_under_way = 0
-        self.url, self.deadline = "", 5.0
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        self.seen += 1
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
-        try:
-            return self.behave(environ, start_response)
-        finally:
-            self.under_way -= 1
-
-    def outside(self, most: int = 20, pause: float = PAUSE, **options: Any) -> Outside:
-        return Outside(
-            next(names),
-            url=lambda: self.url,
-            deadline=lambda: self.deadline,
-            most=most,
-            pause=pause,
-            **options,
-        )
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    service = Service()
-    with serving(service) as service.url:
-        yield service
-
-
-def answering(status: int, body: bytes = b"", **headers: str) -> Callable[..., list[bytes]]:
-    """The behaviour of a service that always answers the same."""
-
-    def behave(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        told = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        start_response(f"{status} Told", [*told, ("Content-Length", str(len(body)))])
-        return [body]
-
-    return behave
-
-
-def hang_up(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Cut the connection instead of an answer."""
-    environ["wsgi.input"].rfile.raw._sock.shutdown(socket.SHUT_RDWR)
-    return answering(200)(environ, start_response)
-
-
-def cut_off(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Promise more than is sent."""
-    start_response("200 OK", [("Content-Length", "1000"), ("Connection", "close")])
-    return [b'{"a": ']
-
-
-def first(odd: Callable[..., Any], then: Callable[..., Any]) -> Callable[..., Any]:
-    """Behave oddly once."""
-    turns = itertools.chain([odd], itertools.repeat(then))
-
-    def behave(environ: dict[str, Any], start_response: Any) -> Any:
-        turn = next(turns)
-        return turn(environ, start_response)
-
-    return behave
-
-
-def status_of(status: int, _body: bytes) -> int:
-    if status >= 400:
-        raise Refused(status=status)
-    return status
-
-
-def content(_status: int, body: bytes) -> Any:
-    return msgspec.json.decode(body)
-
-
-def post(outside: Outside) -> int:
-    """A call that must not be repeated."""
-    return outside.call("post", "POST", "/x", status_of, body={"a": 1})
-
-
-def get(outside: Outside) -> int:
-    """A call that may be repeated."""
-    return outside.call("get", "GET", "/x", status_of, is_repeatable=True)
-
-
-def fail(outside: Outside, times: int) -> None:
-    for _ in range(times):
-        with pytest.raises((OutcomeUnknown, Refused)):
-            post(outside)
-
-
-def counted(outside: Outside, call: str, outcome: str) -> float:
-    labels = {"service": outside.name, "call": call, "outcome": outcome}
-    return REGISTRY.get_sample_value("biletter_outside_calls_total", labels) or 0.0
+# This file's, instead of the folder's fixture of this name.
+service = outside_service.service
 
 
 @contextmanager
@@ -336,127 +244,3 @@ def test_a_caller_that_is_killed_leaves_its_place_to_others(service: Service) ->
     never.set()
     assert post(outside) == 200
     assert counted(outside, "post", "abandoned") == 1
-
-
-# The breaker.
-
-
-def opened(service: Service, **options: Any) -> Outside:
-    """A service that fails until its breaker opens."""
-    outside = service.outside(**options)
-    service.behave = answering(503)
-    fail(outside, FAILURES)
-    assert service.seen == FAILURES
-    return outside
-
-
-def end_pause(outside: Outside) -> None:
-    """Let the pause of an open breaker be over."""
-    outside.breaker._open_until = 0.0
-
-
-def test_after_failures_in_a_row_calls_are_refused_at_once(service: Service) -> None:
-    outside = opened(service)
-    with pytest.raises(Refused) as refused:
-        get(outside)
-    assert refused.value.status is None
-    assert 0 < refused.value.retry_after <= PAUSE
-    assert service.seen == FAILURES
-    assert counted(outside, "get", "held_back") == 1
-
-
-def test_a_service_that_is_well_again_is_called_again(service: Service) -> None:
-    outside = opened(service, pause=0.1)
-    service.behave = answering(200)
-    until(lambda: not outside.breaker.seconds_open())
-    assert post(outside) == 200
-    assert outside.breaker.state is State.CLOSED
-    changes = {
-        state: REGISTRY.get_sample_value(
-            "biletter_outside_breaker_changes_total", {"service": outside.name, "state": state}
-        )
-        for state in State
-    }
-    assert changes == {"open": 1, "half_open": 1, "closed": 1}
-
-
-def test_a_service_that_is_still_sick_is_left_alone_for_another_pause(service: Service) -> None:
-    outside = opened(service)
-    end_pause(outside)
-    fail(outside, 5)
-    assert service.seen == FAILURES + 1
-    assert outside.breaker.state is State.OPEN
-
-
-def test_of_a_crowd_only_a_few_try_whether_it_is_well_again(service: Service) -> None:
-    outside = opened(service)
-    gate = Event()
-    service.behave = lambda *call: (gate.wait(5), answering(200)(*call))[1]
-    end_pause(outside)
-    running = [gevent.spawn(post, outside) for _ in range(15)]
-    until(lambda: sum(one.ready() for one in running) == 13)
-    gate.set()
-    gevent.joinall(running)
-    assert sum(one.successful() for one in running) == 2
-    assert all(isinstance(one.exception, Refused) for one in running if not one.successful())
-    assert service.seen == FAILURES + 2
-    assert [post(outside) for _ in range(3)] == [200] * 3
-
-
-def test_a_trial_that_is_killed_does_not_keep_others_from_trying(service: Service) -> None:
-    outside = opened(service)
-    never = Event()
-    service.behave = lambda *_: never.wait(5)
-    end_pause(outside)
-    trials = [gevent.spawn(post, outside) for _ in range(2)]
-    until(lambda: service.under_way == 2)
-    gevent.killall(trials)
-    never.set()
-    service.behave = answering(200)
-    assert post(outside) == 200
-
-
-def test_who_queues_while_it_opens_is_not_sent(service: Service) -> None:
-    gate = Event()
-    service.behave = lambda *call: (gate.wait(5), answering(503)(*call))[1]
-    outside = service.outside(most=FAILURES)
-    running = [gevent.spawn(post, outside) for _ in range(2 * FAILURES)]
-    until(lambda: service.under_way == FAILURES)
-    gate.set()
-    gevent.joinall(running)
-    assert service.seen == FAILURES
-    assert sum(isinstance(one.exception, Refused) for one in running) == FAILURES
-
-
-@pytest.mark.parametrize(
-    "behave", [hang_up, cut_off, answering(500), answering(504), answering(302)]
-)
-def test_it_opens_for_whatever_is_no_proper_answer(
-    service: Service, behave: Callable[..., Any]
-) -> None:
-    outside = service.outside()
-    service.behave = behave
-    fail(outside, FAILURES + 1)
-    assert (service.seen, outside.breaker.state) == (FAILURES, State.OPEN)
-
-
-def test_it_opens_when_nobody_listens_and_for_what_cannot_be_read(service: Service) -> None:
-    outside = service.outside()
-    service.behave = answering(200, b"<html>")
-    for _ in range(FAILURES - 1):
-        with pytest.raises(Unreadable):
-            outside.call("c", "GET", "/", content)
-    assert outside.breaker.state is State.CLOSED
-    service.url = f"http://127.0.0.1:{free_port()}"
-    fail(outside, 1)
-    assert outside.breaker.state is State.OPEN
-
-
-@pytest.mark.parametrize("status", [400, 404, 409, 422, 429, 500])
-def test_it_stays_closed_for_what_the_service_answers_on_good_days(
-    service: Service, status: int
-) -> None:
-    outside = service.outside(usual=frozenset({500}))
-    service.behave = answering(status)
-    fail(outside, 2 * FAILURES)
-    assert (service.seen, outside.breaker.state) == (2 * FAILURES, State.CLOSED)

@@ -1,109 +1,21 @@
-"""The relay: order within a key, exactly once in the database, poison, and what operators do."""
+"""The relay: what is delivered, order within a key, and exactly once in the database."""
 
 from __future__ import annotations
 
-import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import gevent
-import psycopg
 import pytest
 from gevent.event import Event as Signal
 
-from app.kernel import db, errors, metrics, outbox, relay
+from app.kernel import db, errors, metrics, relay
 from tests.conftest import Caller, Event
 from tests.integration.gateway import until
-
-TOPIC = "test.said"
-
-
-@contextmanager
-def probe(sql: psycopg.Connection[Any]) -> Iterator[Callable[[], list[int]]]:
-    """A table that `write` writes into; tells the numbers in it, in their order."""
-    sql.execute("CREATE TABLE relay_probe (number integer)")
-    try:
-        yield lambda: [row[0] for row in sql.execute("SELECT number FROM relay_probe ORDER BY 1")]
-    finally:
-        sql.execute("DROP TABLE relay_probe")
-
-
-def write(connection: db.Connection, message: relay.Message) -> None:
-    """A consumer that writes each number into the probe."""
-    connection.execute("INSERT INTO relay_probe VALUES (%(number)s)", message.payload)
-
-
-@dataclass
-class Post:
-    """A key or two of a test's own, and a consumer that remembers what it was told."""
-
-    sql: psycopg.Connection[Any]
-    key: str = field(default_factory=lambda: f"test-{secrets.token_hex(6)}")
-    told: list[int] = field(default_factory=list)
-    poison: set[int] = field(default_factory=set)
-
-    @property
-    def other_key(self) -> str:
-        return f"{self.key}-other"
-
-    @property
-    def consumers(self) -> relay.Consumers:
-        return {TOPIC: [self.consume]}
-
-    def publish(self, *numbers: int, key: str | None = None, topic: str = TOPIC) -> list[int]:
-        """Publish a message for each number in turn; returns their ids."""
-        for number in numbers:
-            with db.transaction() as connection:
-                outbox.publish(connection, topic, key or self.key, {"number": number})
-        return self.ids(key)[-len(numbers) :]
-
-    def consume(self, _connection: db.Connection, message: relay.Message) -> None:
-        number = message.payload["number"]
-        if number in self.poison:
-            raise ValueError(f"{number} is poison\0")
-        self.told.append(number)
-
-    def ids(self, key: str | None = None) -> list[int]:
-        found = self.sql.execute(
-            "SELECT id FROM outbox WHERE key = %s ORDER BY id", [key or self.key]
-        )
-        return [row[0] for row in found]
-
-    def dead(self) -> list[int]:
-        found = self.sql.execute("SELECT id FROM outbox WHERE dead_at IS NOT NULL ORDER BY id")
-        return [row[0] for row in found]
-
-    def make_due(self) -> None:
-        """Make it the turn of every message of ours that waits."""
-        self.sql.execute(
-            "UPDATE outbox SET try_at = now() WHERE key LIKE %s AND try_at IS NOT NULL",
-            [f"{self.key}%"],
-        )
-
-    def kill(self, number: int) -> int:
-        """Let a poisonous message fail until it is dead; returns its id."""
-        self.poison.add(number)
-        (message_id,) = self.publish(number)
-        for _ in range(8):
-            self.make_due()
-            relay.deliver(self.consumers)
-        return message_id
-
-
-@pytest.fixture
-def post(app: Any, sql: psycopg.Connection[Any]) -> Iterator[Post]:
-    """An outbox without anybody else's messages: their tests are over."""
-    del app
-    sql.execute("DELETE FROM outbox")
-    post = Post(sql)
-    yield post
-    sql.execute("DELETE FROM outbox WHERE key LIKE %s", [f"{post.key}%"])
-
+from tests.integration.post import TOPIC, Post, probe, write
 
 # --- Delivery ------------------------------------------------------------------------------------
 
@@ -268,6 +180,21 @@ def test_another_relay_takes_over_when_the_active_one_is_ended(post: Post) -> No
         active.get(timeout=5)
 
 
+def test_what_bookings_publish_is_in_the_order_in_which_it_happened(
+    post: Post, buyer: Caller, event: Event
+) -> None:
+    assert post.ids() == []
+    booking = buyer.book(event.id)
+    assert buyer.cancel(booking).status_code == 200
+    told: list[str] = []
+
+    def consume(_connection: db.Connection, message: relay.Message) -> None:
+        told.append(message.topic)
+
+    relay.deliver({"booking.created": [consume], "booking.cancelled": [consume]})
+    assert told == ["booking.created", "booking.cancelled"]
+
+
 # --- Exactly once in the database ----------------------------------------------------------------
 
 
@@ -276,7 +203,7 @@ from gevent import monkey
 monkey.patch_all()
 import os, signal, sys
 from app.kernel import relay
-from tests.integration.test_relay import write
+from tests.integration.post import write
 
 relay.deliver({sys.argv[1]: [write, lambda *_: os.kill(os.getpid(), signal.SIGKILL)]})
 """
@@ -295,199 +222,3 @@ def test_a_process_that_dies_before_the_commit_leaves_no_trace_and_no_loss(post:
         assert relay.deliver({TOPIC: [write]}) == 0
     with pytest.raises(errors.NotFound):
         relay.find_message(message_id)
-
-
-# --- Poison --------------------------------------------------------------------------------------
-
-
-def test_a_poisonous_message_holds_up_its_key_and_no_other(post: Post) -> None:
-    poisonous, after = post.publish(1, 2)
-    post.publish(3, key=post.other_key)
-    post.poison.add(1)
-    assert relay.deliver(post.consumers) == 2
-    assert post.told == [3]
-    assert post.ids() == [poisonous, after]
-    failed = relay.find_message(poisonous)
-    assert (failed.attempts, failed.last_error) == (1, "ValueError: 1 is poison")
-    assert relay.find_message(after).attempts == 0
-    assert relay.deliver(post.consumers) == 0, "it is not its turn yet"
-
-    post.poison.clear()
-    post.make_due()
-    assert relay.deliver(post.consumers) == 2
-    assert post.told == [3, 1, 2]
-
-
-def test_a_statement_that_fails_in_a_consumer_spoils_nothing_else(post: Post) -> None:
-    def fail(connection: db.Connection, message: relay.Message) -> None:
-        write(connection, message)
-        if message.payload["number"] == 2:
-            connection.execute("SELECT 1 / 0")
-
-    for number in (1, 2, 3):
-        post.publish(number, key=f"{post.key}-{number}")
-    with probe(post.sql) as written:
-        assert relay.deliver({TOPIC: [fail]}) == 3
-        assert written() == [1, 3]
-    assert "DivisionByZero" in relay.find_message(post.ids(f"{post.key}-2")[0]).last_error
-
-
-def test_a_lost_connection_is_not_held_against_the_message(post: Post) -> None:
-    (message_id,) = post.publish(1)
-
-    def cut(connection: db.Connection, _message: relay.Message) -> None:
-        connection.cut()
-        connection.execute("SELECT 1")
-
-    with pytest.raises(errors.Unavailable):
-        relay.deliver({TOPIC: [cut]})
-    assert relay.find_message(message_id).attempts == 0
-    until(lambda: relay.deliver(post.consumers))
-    assert post.told == [1]
-
-
-def test_pauses_between_tries_double(post: Post) -> None:
-    post.poison.add(1)
-    (message_id,) = post.publish(1)
-    for tried in range(7):
-        post.make_due()
-        assert relay.deliver(post.consumers) == 1
-        row = post.sql.execute(
-            "SELECT extract(epoch FROM try_at - now())::float FROM outbox WHERE id = %s",
-            [message_id],
-        ).fetchone()
-        assert row is not None
-        middle = 5 * 2**tried
-        assert 0.75 * middle - 1 < row[0] <= 1.25 * middle
-    assert post.dead() == []
-
-
-def test_a_dead_message_is_listed_and_lets_its_key_go_on(post: Post) -> None:
-    counter = metrics.MESSAGES_DEAD.labels(TOPIC)
-    before = counter._value.get()
-    message_id = post.kill(1)
-    post.publish(2)
-    assert counter._value.get() == before + 1
-    assert post.dead() == [message_id]
-    dead = relay.find_message(message_id)
-    assert (dead.id, dead.topic, dead.key, dead.payload) == (
-        message_id,
-        TOPIC,
-        post.key,
-        {"number": 1},
-    )
-    assert (dead.attempts, dead.last_error) == (8, "ValueError: 1 is poison")
-    assert dead.dead_at is not None
-    assert relay.deliver(post.consumers) == 1
-    assert post.told == [2]
-    post.make_due()
-    assert relay.deliver(post.consumers) == 0, "it is not tried any more"
-
-
-# --- Operators -----------------------------------------------------------------------------------
-
-
-def test_a_dead_message_that_is_retried_is_delivered(post: Post) -> None:
-    message_id = post.kill(1)
-    post.poison.clear()
-    relay.retry_message(message_id, "operator:test")
-    assert post.dead() == []
-    assert relay.find_message(message_id).attempts == 0
-    assert relay.deliver(post.consumers) == 1
-    assert post.told == [1]
-    with pytest.raises(errors.NotFound):
-        relay.retry_message(message_id, "operator:test")
-
-
-def test_a_message_that_waits_for_its_next_try_can_be_tried_now(post: Post) -> None:
-    post.poison.add(1)
-    (message_id,) = post.publish(1)
-    relay.deliver(post.consumers)
-    post.poison.clear()
-    relay.retry_message(message_id, "operator:test")
-    assert relay.deliver(post.consumers) == 1
-
-
-def test_a_discarded_message_is_gone_kept_and_audited(post: Post) -> None:
-    message_id = post.kill(1)
-    relay.discard_message(message_id, "operator:test", "sent by hand")
-    assert post.dead() == []
-    kept = post.sql.execute(
-        "SELECT topic, key, payload, attempts, actor, note FROM discarded_messages WHERE id = %s",
-        [message_id],
-    ).fetchall()
-    assert kept == [(TOPIC, post.key, {"number": 1}, 8, "operator:test", "sent by hand")]
-    audited = post.sql.execute(
-        """SELECT actor, from_status, to_status FROM audit_log
-           WHERE action = 'message.discarded' AND entity_id = %s""",
-        [message_id],
-    ).fetchall()
-    assert audited == [("operator:test", "DEAD", "DISCARDED")]
-    with pytest.raises(errors.NotFound):
-        relay.discard_message(message_id, "operator:test", "again")
-
-
-def test_a_message_that_has_not_failed_is_not_discarded(post: Post) -> None:
-    (message_id,) = post.publish(1)
-    with pytest.raises(errors.Conflict):
-        relay.discard_message(message_id, "operator:test", "too early")
-    assert post.ids() == [message_id]
-
-
-def test_an_operator_waits_for_the_relay_that_is_at_work(post: Post) -> None:
-    post.poison.add(1)
-    (message_id,) = post.publish(1)
-    relay.deliver(post.consumers)
-    post.make_due()
-    at_work, release = Signal(), Signal()
-
-    def slow(_connection: db.Connection, _message: relay.Message) -> None:
-        at_work.set()
-        release.wait(5)
-
-    delivering = gevent.spawn(relay.deliver, {TOPIC: [slow]})
-    at_work.wait(5)
-    discarding = gevent.spawn(relay.discard_message, message_id, "operator:test", "no")
-    until(lambda: waiting_for_advisory_lock(post))
-    release.set()
-    assert delivering.get(timeout=5) == 1
-    with pytest.raises(errors.NotFound):  # It has been delivered.
-        discarding.get(timeout=5)
-
-
-def waiting_for_advisory_lock(post: Post) -> bool:
-    row = post.sql.execute(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    ).fetchone()
-    return row is not None and row[0] > 0
-
-
-def test_the_backlog_tells_how_much_waits_since_when_and_what_is_dead(
-    post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert relay.backlog() == (0, 0.0, 0)
-    post.kill(1)
-    message_id = post.publish(2, 3, 4)[0]
-    post.sql.execute(
-        "UPDATE outbox SET created_at = now() - interval '1 minute' WHERE id = %s", [message_id]
-    )
-    waiting, oldest, dead = relay.backlog()
-    assert (waiting, dead) == (3, 1)
-    assert 60 <= oldest < 90
-    monkeypatch.setattr(relay, "_COUNTED", 2)
-    assert relay.backlog().waiting == 2
-
-
-def test_what_bookings_publish_is_in_the_order_in_which_it_happened(
-    post: Post, buyer: Caller, event: Event
-) -> None:
-    assert post.ids() == []
-    booking = buyer.book(event.id)
-    assert buyer.cancel(booking).status_code == 200
-    told: list[str] = []
-
-    def consume(_connection: db.Connection, message: relay.Message) -> None:
-        told.append(message.topic)
-
-    relay.deliver({"booking.created": [consume], "booking.cancelled": [consume]})
-    assert told == ["booking.created", "booking.cancelled"]
