@@ -83,6 +83,13 @@ def repeat(job: Job, woken: Event, stop: Event) -> None:
             woken.wait(0 if found else job.seconds)
 
 
+def finish_work() -> None:
+    """Wait for everything that this process has taken up."""
+    places.finish_work()
+    checkout.finish_work()
+    refunds.finish_work()
+
+
 def main() -> int:
     """Run until SIGTERM or SIGINT."""
     try:
@@ -104,8 +111,7 @@ def main() -> int:
     listening = gevent.spawn(listener.run)
     running = [gevent.spawn(repeat, job, listener.events[job.name], stop) for job in todo]
     gevent.joinall(running)
-    places.finish_work()
-    checkout.finish_work()
+    finish_work()
     listening.kill()
     db.close()
     return 0

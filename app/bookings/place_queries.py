@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from app.bookings import rules
 from app.bookings.models import Booking, BookingStatus
 from app.kernel import db
-from app.seats.models import Change, SeatStatus
 
 # From here on money decides what becomes of the booking, no clock. Should nobody be there to make
 # it decide for a day, the seats go on to the next buyer, and the money goes back.
@@ -50,15 +49,11 @@ _LOSE = """
     FROM line
     WHERE s.id = line.seat_id AND s.status = 'RESERVED'
       AND s.holder_kind = 'BOOKING' AND s.holder_id = %(booking_id)s
-    RETURNING s.event_id, s.id, s.version, s.status
 """
 
 
-def lose_seats(
-    connection: db.Connection, booking: Booking, seat_ids: Sequence[int]
-) -> list[Change]:
+def lose_seats(connection: db.Connection, booking: Booking, seat_ids: Sequence[int]) -> None:
     """Take seats out of a locked booking which the provider has sold to somebody else."""
-    found = connection.execute(
+    connection.execute(
         _LOSE, {"user_id": booking.user_id, "booking_id": booking.id, "seat_ids": list(seat_ids)}
     )
-    return [Change(row[0], row[1], row[2], SeatStatus(row[3]), 0.0) for row in found]

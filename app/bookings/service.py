@@ -110,18 +110,17 @@ def live_lines(db: Connection, booking: Booking) -> list[Line]:
     return queries.lock_lines(db, booking)
 
 
-def lose_seats(db: Connection, booking: Booking, seat_ids: list[int]) -> list[Change]:
+def lose_seats(db: Connection, booking: Booking, seat_ids: list[int]) -> None:
     """Take seats out of an unpaid booking that the event provider has sold to somebody else.
 
-    What is left can be changed and paid. Returns the seats' new status.
+    What is left can be changed and paid.
     """
-    lost = place_queries.lose_seats(db, booking, seat_ids)
+    place_queries.lose_seats(db, booking, seat_ids)
     if booking.status is BookingStatus.PAYMENT_INITIATED:
         queries.set_status(db, booking, to=BookingStatus.CREATED)
     action, to = "booking.place_refused", BookingStatus.CREATED
     _audit(db, booking, action, to, actor="event_provider")
     _publish(db, booking, action, seat_ids=seat_ids)
-    return lost
 
 
 def give_up(db: Connection, booking: Booking) -> list[Change]:

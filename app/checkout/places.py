@@ -17,8 +17,6 @@ from app.kernel.hands import Hands
 from app.payments import service as payments
 from app.provider import service as provider
 from app.provider.models import Order, Status, Wanted
-from app.seats import service as seats
-from app.seats.models import Change
 
 _AT_ONCE = 20
 _UNPAID = (BookingStatus.CREATED, BookingStatus.PAYMENT_INITIATED)
@@ -45,7 +43,6 @@ def _advance(order: Order) -> None:
 
 def _is_changed(order: Order) -> bool:
     """Compare an order with its booking; whether it has another duty now."""
-    lost: list[Change] = []
     with db.transaction() as connection:
         booking = bookings.lock_any(connection, order.booking_id)
         current = provider.lock(connection, order.booking_id)
@@ -56,14 +53,13 @@ def _is_changed(order: Order) -> bool:
         elif booking.status in _UNPAID:
             if current.status is Status.REFUSED:
                 refused = provider.refused_seats(connection, booking.id)
-                lost = bookings.lose_seats(connection, booking, refused)
+                bookings.lose_seats(connection, booking, refused)
             is_changed = _keep(connection, booking, current)
         else:
             is_changed = False
         if not is_changed and current.status in provider.WITHOUT_DUTY:
             provider.rest(connection, current)
             is_changed = True
-    seats.show_changes(lost)
     return is_changed
 
 

@@ -132,8 +132,8 @@ def _heal(
 def _set_right(finding: Finding, seen: GatewayPayment | None) -> bool:
     """Nobody can pay what the gateway has not heard of in a day: there will be no money. And what
     it has all the same for an attempt that had failed is owed back."""
+    payment = payments.find(int(finding.subject))
     with db.transaction() as connection:
-        payment = payments.find(int(finding.subject))
         bookings.lock_any(connection, payment.booking_id)
         current = payments.lock(connection, payment.order_id)
         if finding.kind is _K.PAYMENT_UNKNOWN_THERE and current.status is PaymentStatus.VOIDED:

@@ -138,16 +138,15 @@ def _subjects(certain: Sequence[Finding], kind: DifferenceKind) -> list[int]:
 def _note(
     connection: db.Connection, kind: DifferenceKind, seat_ids: Sequence[int], was: str, to: str
 ) -> int:
-    for seat_id in seat_ids:
-        audit.record(
-            connection,
-            actor="event_provider",
-            action="seat.provider_sold" if to == "SOLD" else "seat.provider_freed",
-            entity="seat",
-            entity_id=seat_id,
-            from_status=was,
-            to_status=to,
-        )
+    audit.record_all(
+        connection,
+        actor="event_provider",
+        action="seat.provider_sold" if to == "SOLD" else "seat.provider_freed",
+        entity="seat",
+        entity_ids=seat_ids,
+        from_status=was,
+        to_status=to,
+    )
     differences.note_healed(connection, kind, [str(one) for one in seat_ids])
     return len(seat_ids)
 

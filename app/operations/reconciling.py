@@ -1,7 +1,8 @@
 """Reconciliation: our tables with each other, with the payment gateway and the event provider.
 
 What differs becomes a row in `differences`: healed where `rules.py` has a rule, else for a person.
-Nothing here is needed for the service to work, and nothing here locks what buyers need.
+Nothing here is needed for the service to work, and nothing here waits for a seat that a buyer has
+locked.
 """
 
 from __future__ import annotations

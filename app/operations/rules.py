@@ -37,7 +37,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 from app.operations.models import DifferenceKind
-from app.payments.models import GatewayPayment, Payment, PaymentStatus
+from app.payments.models import (
+    CAME_TO_NOTHING,
+    GAVE_BACK,
+    HAS_MONEY,
+    GatewayPayment,
+    Payment,
+    PaymentStatus,
+)
 from app.provider.models import PlaceStatus, Status
 
 _K = DifferenceKind
@@ -47,9 +54,6 @@ _P = PlaceStatus
 GATEWAY_PATIENCE = 300.0
 """Seconds for which the gateway may repeat what is no longer so."""
 
-_HAS_MONEY = frozenset({"AUTHORIZED", "CONFIRMED"})
-_GAVE_BACK = frozenset({"CANCELLED", "REFUNDED"})
-_OVER = frozenset({"REJECTED", "CANCELLED", "EXPIRED", "FAILED", "REFUNDED"})
 _OWED = frozenset({_S.REFUND_DUE, _S.REFUNDED})
 _TAKEN = frozenset({_S.COMPLETED, _S.CAPTURED})
 _LONG = timedelta(days=1)
@@ -70,18 +74,18 @@ def judge_payment(  # noqa: PLR0911 - one for each row of the table
     """
     said = seen.status if seen else ""
     if payment.status in _TAKEN:
-        return _K.PAYMENT_UNPAID_THERE if said not in _HAS_MONEY else _other_sum(payment, seen)
+        return _K.PAYMENT_UNPAID_THERE if said not in HAS_MONEY else _other_sum(payment, seen)
     if payment.status is _S.FAILED:
-        return _K.PAYMENT_UNCLAIMED if said in _HAS_MONEY else None
+        return _K.PAYMENT_UNCLAIMED if said in HAS_MONEY else None
     if payment.status in _OWED:
-        if said not in _HAS_MONEY | _GAVE_BACK:
+        if said not in HAS_MONEY | GAVE_BACK:
             return _K.PAYMENT_UNPAID_THERE
-        if is_returned_there and said not in _GAVE_BACK:
+        if is_returned_there and said not in GAVE_BACK:
             return _K.PAYMENT_NOT_RETURNED
         return _other_sum(payment._replace(amount_minor=came_minor), seen, with_currency=False)
     if payment.status is _S.VOIDED and seen is None:
         return _K.PAYMENT_UNKNOWN_THERE if age > _LONG else None
-    followed = _OVER if payment.status is _S.ACCEPTED else _OVER | _HAS_MONEY
+    followed = CAME_TO_NOTHING if payment.status is _S.ACCEPTED else CAME_TO_NOTHING | HAS_MONEY
     return _K.PAYMENT_NOT_FOLLOWED if said in followed else None
 
 

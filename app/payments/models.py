@@ -48,6 +48,15 @@ class Decision(StrEnum):
     """Paid, but not this amount in this currency."""
 
 
+HAS_MONEY = frozenset({"AUTHORIZED", "CONFIRMED"})
+"""The gateway's words for a payment that has been made."""
+GAVE_BACK = frozenset({"CANCELLED", "REFUNDED"})
+"""Its words for one whose money went back, or was never taken."""
+# What was refunded before we had decided anything is as good as never paid.
+CAME_TO_NOTHING = GAVE_BACK | {"REJECTED", "EXPIRED", "FAILED"}
+"""Its words for one that can no longer be made."""
+
+
 class Payment(NamedTuple):
     """One attempt to pay a booking; its amount and lines were frozen before the gateway knew."""
 

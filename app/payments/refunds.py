@@ -14,10 +14,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from gevent.pool import Pool
-
 from app.kernel import audit, db, errors, metrics, outbox
 from app.kernel.config import settings
+from app.kernel.hands import Hands
 from app.kernel.wake import wake
 from app.payments import gateway, owing, queries, refund_queries, rules
 from app.payments.models import Payment, Refund, RefundStatus
@@ -40,15 +39,13 @@ class _Ambiguous(Exception):
 
 
 def pay_due() -> int:
-    """Try the refunds whose turn it is; returns how many there were."""
-    due = refund_queries.take_due(
-        _AT_ONCE,
-        turn=2 * settings().payment_deadline + _BESIDE_THE_CALLS,
-        first=_FIRST_PAUSE,
-        longest=_LONGEST_PAUSE,
-    )
-    Pool(_AT_ONCE).map(_try, due)
-    return len(due)
+    """Take up the refunds whose turn it is; returns how many there were."""
+    return _at_work.take_up()
+
+
+def finish_work() -> None:
+    """Wait for the refunds that this process has taken up."""
+    _at_work.finish()
 
 
 def listed(*statuses: RefundStatus) -> Sequence[Refund]:
@@ -74,7 +71,7 @@ def beside(refund: Refund) -> Sequence[Refund]:
     return [one for one in refund_queries.of_order(refund.order_id) if one.id != refund.id]
 
 
-def retry(refund_id: int, *, actor: str = "operator") -> None:
+def retry(refund_id: int, *, actor: str) -> None:
     """Have a worker try a refund now. Raises NotFound, Conflict when it is paid."""
     refund = find(refund_id)
     with db.transaction() as connection:
@@ -99,13 +96,19 @@ def pay_by_hand(refund_id: int, *, actor: str, note: str) -> None:
         raise errors.Conflict("Этот возврат уже выплачен.", code="refund_paid")
 
 
+def _take(limit: int) -> Sequence[Refund]:
+    return refund_queries.take_due(
+        limit,
+        turn=2 * settings().payment_deadline + _BESIDE_THE_CALLS,
+        first=_FIRST_PAUSE,
+        longest=_LONGEST_PAUSE,
+    )
+
+
 def _try(refund: Refund) -> None:
     """One turn; whatever happens is stored, and none but the gateway's word makes it paid."""
-    try:
-        _pay(refund)
-        refund_queries.end_turn(refund.order_id)
-    except errors.Problem as problem:  # The database: the next turn is stored already.
-        log.warning("refund has to wait", extra={"refund_id": refund.id, "error": problem.code})
+    _pay(refund)
+    refund_queries.end_turn(refund.order_id)
 
 
 def _pay(refund: Refund) -> None:
@@ -182,3 +185,7 @@ def _store_paid(refund: Refund, *, actor: str, note: str) -> bool:
         owing.close(connection, payment, actor=actor)
     metrics.OUTCOMES.labels("refund", "paid").inc()
     return True
+
+
+# The next turn of each is stored when it is taken.
+_at_work = Hands(JOB, _AT_ONCE, _take, _try)

@@ -13,7 +13,15 @@ from datetime import datetime
 from typing import Literal
 
 from app.kernel import errors
-from app.payments.models import Decision, GatewayPayment, Payment, PaymentStatus
+from app.payments.models import (
+    CAME_TO_NOTHING,
+    GAVE_BACK,
+    HAS_MONEY,
+    Decision,
+    GatewayPayment,
+    Payment,
+    PaymentStatus,
+)
 
 _S = PaymentStatus
 
@@ -32,11 +40,7 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
 
 DECIDED = frozenset({_S.COMPLETED, _S.FAILED, _S.REFUND_DUE, _S.REFUNDED})
 
-_PAID = frozenset({"AUTHORIZED", "CONFIRMED"})
-# What was refunded before we had decided anything is as good as never paid.
-_FAILED = frozenset({"REJECTED", "CANCELLED", "EXPIRED", "FAILED", "REFUNDED"})
 _CAPTURED = "CONFIRMED"
-_RETURNED = frozenset({"CANCELLED", "REFUNDED"})
 
 MIN_AMOUNT = 1_000
 """Fewer tiyn the gateway does not take."""
@@ -57,9 +61,9 @@ def advance(status: PaymentStatus, *, to: PaymentStatus) -> PaymentStatus:
 
 def decide(payment: Payment, seen: GatewayPayment) -> Decision:
     """What to do, from the status inside the check's answer; money counts only when it agrees."""
-    if seen.status in _FAILED:
+    if seen.status in CAME_TO_NOTHING:
         return Decision.FAILED
-    if seen.status not in _PAID:
+    if seen.status not in HAS_MONEY:
         return Decision.OPEN
     agrees = (seen.amount_minor, seen.currency) == (payment.amount_minor, payment.currency)
     return Decision.PAID if agrees else Decision.MISMATCH
@@ -81,7 +85,7 @@ def needs_capture(seen: GatewayPayment) -> bool:
 
 def is_returned(seen: GatewayPayment) -> bool:
     """Whether all of the money has gone back, or was never taken."""
-    return seen.status in _RETURNED
+    return seen.status in GAVE_BACK
 
 
 def new_order_id(now: datetime) -> int:

@@ -31,8 +31,8 @@ find_order = client.find_order
 
 _CONTENT = frozenset({PlaceStatus.SELECTED, PlaceStatus.BOUGHT})
 _GONE = frozenset({PlaceStatus.REFUSED, PlaceStatus.FREED})
-_GOING = frozenset({PlaceStatus.SURPLUS, PlaceStatus.RELEASING})
-_UNSETTLED = _GOING | {PlaceStatus.ASKED}
+_LEAVING = _GONE.union(places.GOING)
+_UNSETTLED = frozenset({*places.GOING, PlaceStatus.ASKED})
 _ORDERS_A_SECOND = 20
 """What the provider brings of orders of two places: five of its hundred messages a second each."""
 _MOST_AHEAD = 5_000
@@ -233,7 +233,7 @@ def wait_until_decided(booking_id: int, seconds: float) -> bool:
 
 def _has_exactly(connection: db.Connection, booking_id: int, wanted: Sequence[Wanted]) -> bool:
     rows = place_queries.places(booking_id, connection)
-    present = {row.place_id for row in rows if row.status not in _GONE | _GOING}
+    present = {row.place_id for row in rows if row.status not in _LEAVING}
     return present == {one.place_id for one in wanted}
 
 

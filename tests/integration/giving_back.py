@@ -7,7 +7,7 @@ from typing import Any
 from app.payments import refunds
 from tests.conftest import Caller, Event
 from tests.integration.gateway import Puppet, Simulator
-from tests.integration.shop import Attempt, Shop, worked_until
+from tests.integration.shop import Attempt, Shop, pay_refunds, worked_until
 
 THIRD = [{"hours_before": 0, "percent": 33}]
 
@@ -45,4 +45,4 @@ def turn(shop: Shop, attempt: Attempt, only: int | None = None) -> int:
            WHERE status <> 'PAID'""",
         {"order": attempt.order, "only": only},
     )
-    return refunds.pay_due()
+    return pay_refunds()

@@ -171,6 +171,15 @@ def work() -> int:
     return found
 
 
+def pay_refunds() -> int:
+    """One turn of the worker at what is owed back."""
+    from app.payments import refunds
+
+    found = refunds.pay_due()
+    refunds.finish_work()
+    return found
+
+
 def worked_until(condition: Callable[[], Any]) -> None:
     """Let the worker take turns until something has happened."""
     until(lambda: condition() or (work(), condition())[1])

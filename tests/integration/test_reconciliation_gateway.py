@@ -12,7 +12,7 @@ from app.operations.models import Outcome, Part
 from app.payments import gateway, refunds
 from tests.integration.gateway import Puppet, Simulator, until
 from tests.integration.reconciliation import compared, healed, listed, pass_time, sell
-from tests.integration.shop import PRICE, Shop, for_nothing, work, worked_until
+from tests.integration.shop import PRICE, Shop, for_nothing, pay_refunds, work, worked_until
 
 pytestmark = pytest.mark.usefixtures("clean_differences")
 
@@ -93,7 +93,7 @@ def test_money_for_an_attempt_that_had_failed_is_owed_back(shop: Shop, puppet: P
 
 def paid_back(shop: Shop, order: int) -> bool:
     shop.sql.execute("UPDATE refunds SET try_at = now() WHERE order_id = %s", [order])
-    refunds.pay_due()
+    pay_refunds()
     return shop.payment(order) == "REFUNDED"
 
 

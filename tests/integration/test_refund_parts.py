@@ -17,7 +17,7 @@ from app.payments import refund_queries, refunds
 from app.payments.models import RefundStatus
 from tests.integration.gateway import Puppet, Simulator, configured
 from tests.integration.giving_back import THIRD, all_of, give_back, paid, turn
-from tests.integration.shop import PRICE, Attempt, Shop
+from tests.integration.shop import PRICE, Attempt, Shop, pay_refunds
 
 
 def admin(*arguments: str) -> str:
@@ -200,7 +200,7 @@ def turn_of_many_workers(shop: Shop, attempt: Attempt) -> int:
     def work() -> int:
         found = 0
         for _ in range(20):
-            found += refunds.pay_due()
+            found += pay_refunds()
             gevent.sleep(0.01)
         return found
 

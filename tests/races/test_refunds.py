@@ -19,9 +19,8 @@ import pytest
 from app.bookings import queries as bookings
 from app.bookings import refund_queries as lines
 from app.payments import queries as payments
-from app.payments import refunds
 from tests.integration.gateway import Puppet, until
-from tests.integration.shop import PRICE, Attempt, Shop, forget, worked_until
+from tests.integration.shop import PRICE, Attempt, Shop, forget, pay_refunds, worked_until
 from tests.races.line import LINE_UP, Line
 from tests.races.test_seats import at_once
 
@@ -174,7 +173,7 @@ def is_paid_back(shop: Shop, attempt: Attempt) -> bool:
     shop.sql.execute(
         "UPDATE refunds SET try_at = now() WHERE order_id = %s AND status = 'DUE'", [attempt.order]
     )
-    refunds.pay_due()
+    pay_refunds()
     return shop.payment(attempt.order) == "REFUNDED"
 
 
@@ -187,7 +186,7 @@ def test_giving_back_against_paying_back_leaves_the_payment_in_the_right_state(
         attempt, seats = paid(puppet, shop, 2)
         give_back(shop, attempt, seats[0])
         shop.sql.execute("UPDATE refunds SET try_at = now() WHERE order_id = %s", [attempt.order])
-        at_once(partial(give_back, shop, attempt, seats[1]), refunds.pay_due)
+        at_once(partial(give_back, shop, attempt, seats[1]), pay_refunds)
         until(partial(is_paid_back, shop, attempt))
     assert shop.unbalanced() == []
 

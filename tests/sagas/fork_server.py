@@ -21,7 +21,7 @@ from gevent.os import fork_gevent  # noqa: E402
 from psycopg import pq  # noqa: E402
 
 from app import worker  # noqa: E402
-from app.checkout import initiating, places, refunding, service  # noqa: E402
+from app.checkout import initiating, refunding, service  # noqa: E402
 from app.kernel import config, db, errors, outside  # noqa: E402
 from app.kernel.auth import Principal  # noqa: E402
 from tests.sagas import sabotage  # noqa: E402
@@ -128,8 +128,7 @@ def take_turn(name: str) -> int:
     """One turn of one of the worker's jobs."""
     job = next(job for job in worker.jobs() if job.name == name)
     found = job.work()
-    places.finish_work()
-    service.finish_work()
+    worker.finish_work()
     return found
 
 

@@ -188,14 +188,13 @@ class Venue(Hall):
     def take_turn(self, job: str) -> None:
         """One turn of one of the worker's jobs, in this process."""
         from app import worker
-        from app.checkout import places, service
 
         next(one for one in worker.jobs() if one.name == job).work()
-        places.finish_work()
-        service.finish_work()
+        worker.finish_work()
 
     def turn(self) -> None:
         """It is everything's turn, and this process does it."""
+        from app import worker
         from app.bookings import service as bookings
         from app.checkout import places, service
         from app.payments import refunds
@@ -204,8 +203,8 @@ class Venue(Hall):
         bookings.expire_due()
         places.advance_due()
         while service.settle_due() or refunds.pay_due():
-            service.finish_work()
-        places.finish_work()
+            worker.finish_work()
+        worker.finish_work()
 
     def rest(self) -> None:
         """Have workers at work until nothing changes and nothing is unfinished."""
