@@ -21,7 +21,7 @@ TIERS = {"edge": ("edge",), "app": ("service", "worker"), "database": ("database
 USED_SHARE = 0.7
 """Of what is bought is used at the peak; a queue in front of a busier core grows fast."""
 ENVELOPE_VCPU = 32
-EDGE_HIT_MS, EDGE_HITS_MEASURED = 0.019, 24_729
+EDGE_HIT_MS, EDGE_HITS_MEASURED = 0.023, 20_646
 """What a hit in HAProxy's cache costs, and up to how many per second: the benchmark's table in
 loadtest/README.md."""
 CACHE_SECONDS = 2

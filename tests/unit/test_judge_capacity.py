@@ -49,7 +49,7 @@ def test_a_profile_needs_what_it_uses_and_reserves() -> None:
                 20.0, 4_000)  # fmt: skip
     events, cached, _, _, sellout = (need_of(profile, cost) for profile in PROFILES)
     assert events.vcpus == {"edge": 3, "app": 44, "database": 15}
-    assert cached.vcpus == {"edge": 3, "app": 1, "database": 1}
+    assert cached.vcpus == {"edge": 4, "app": 1, "database": 1}
     assert sellout.cores["app"] == pytest.approx(0.1 + 100_000 / 240 * 20 * 0.3 / 1000)
     assert events.beyond == 25
     rows = [*table({"events": cost})]
