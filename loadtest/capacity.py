@@ -6,7 +6,6 @@ highest rate measured is an extrapolation, and is called one.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -217,7 +216,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make load-capacity")
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs to learn from")
     parser.add_argument("--check", type=Path, help="another run, which the model must foresee")
-    parser.add_argument("--json", type=Path, help="a file for the model")
     options = parser.parse_args()
     if options.check and options.check.resolve() in {place.resolve() for place in options.runs}:
         parser.error("a run that the model has learned from cannot check it; give --check another")
@@ -241,9 +239,6 @@ def main() -> int:
             f"check, {one.tier}: the model says {one.said:.3f} cores, {one.measured:.3f} were used:"
             f" {'within' if one.is_near else 'NOT within'} {TOLERANCE:.0%}"
         )
-    if options.json:
-        known = {name: {"fixed": c.fixed, "each": c.each} for name, c in costs.items()}
-        options.json.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     return 0 if all(one.is_near for one in checks) else 1
 
 

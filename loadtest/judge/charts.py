@@ -94,7 +94,7 @@ def servers(report: dict[str, Any]) -> Markup:
         chosen(database, CONNECTIONS)
     )
     figures += Chart("Transactions", "per second", width, count).lines(
-        chosen(database, {"commits": "c", "rollbacks": "d"})
+        chosen(database, {"commits": "c", "rollbacks": "d", "deadlocks": "e"})
     )
     figures += Chart("Rows", "per second; logarithmic", width, count).lines(
         chosen(database, {"read": "a", "written": "b"}), is_log=True

@@ -9,7 +9,7 @@ from typing import Any
 GAUGES = ("connections", "active", "in transaction", "waiting for a lock")
 DISTURBED_CORES = 0.3
 """When other programs use more, the machine is not the service's and the generator's."""
-COUNTERS = ("commits", "rollbacks", "read", "written", "blocks", "deadlocks")
+COUNTERS = ("commits", "rollbacks", "read", "written", "deadlocks")
 
 
 def seen(
@@ -47,11 +47,6 @@ def seen(
         found["database"] = {
             **{name: rates(moments, values, edges) for name, values in counters.items()},
             **{name: highest(asked, name, edges) for name in GAUGES},
-            "totals": {
-                name: round(total(moments, values, began, began + elapsed))
-                for name, values in counters.items()
-            },
-            "most": {name: max(row[name] for _, row in asked) for name in GAUGES},
         }
     return found
 

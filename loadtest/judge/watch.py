@@ -19,7 +19,7 @@ from loadtest.judge import processes
 SECONDS, START_SECONDS = 1.0, 10.0
 STATISTICS = """
 SELECT xact_commit AS commits, xact_rollback AS rollbacks, tup_returned + tup_fetched AS read,
-       tup_inserted + tup_updated + tup_deleted AS written, blks_read AS blocks, deadlocks,
+       tup_inserted + tup_updated + tup_deleted AS written, deadlocks,
        connections, active, "in transaction", "waiting for a lock"
 FROM pg_stat_database, (
     SELECT count(*) AS connections, count(*) FILTER (WHERE state = 'active') AS active,
