@@ -1,0 +1,1 @@
+"""The OpenStack services: configuration, schemas, processes, and what a cloud brings along."""

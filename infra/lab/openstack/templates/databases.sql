@@ -1,0 +1,10 @@
+create or replace user openstack@'127.0.0.1' identified by '$password_database';
+create database if not exists keystone;
+create database if not exists glance;
+create database if not exists placement;
+create database if not exists nova_api;
+create database if not exists nova;
+create database if not exists nova_cell0;
+create database if not exists neutron;
+create database if not exists cinder;
+grant all on *.* to openstack@'127.0.0.1';
