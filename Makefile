@@ -11,10 +11,10 @@ HOST ?= http://127.0.0.1:$(PORT)
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run data test test-debian plans crashes histories browser check load load-worker load-compare load-capacity load-calibrate chaos bench bulkhead sweep lock clean
+.PHONY: help run data test test-debian plans crashes histories browser check load load-worker load-compare load-capacity load-calibrate chaos bench bulkhead sweep cloud-plan cloud-apply cloud-destroy cloud-erase cloud-roll cloud-orphans lab-cloud lab-cloud-down test-cloud lock clean
 
 help:  ## List every target.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.local  ## Start everything on this machine: make run [PORT=8081] [DATA_DIR=.data]; DATABASE_URL uses another server.
 	@exec $(bin)/python -m app.local --port "$(PORT)" --data-dir "$(DATA_DIR)"
@@ -46,10 +46,11 @@ crashes: $(VENV)/.test  ## Kill a process at every statement, commit and call of
 histories: $(VENV)/.test  ## Play random histories of buyers, faults and kills: make histories [EXAMPLES=500] [ARGS="--hypothesis-seed=1"]; minutes.
 	@SAGAS_LONG=1 SAGAS_EXAMPLES="$(or $(EXAMPLES),500)" $(bin)/python -m pytest tests/sagas/test_histories.py -s $(ARGS)
 
-check: $(VENV)/.test  ## Run the static checks: ruff and mypy.
+check: $(VENV)/.test  ## Run the static checks: ruff, mypy, and of infra what Terraform can say without a cloud.
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy
+	@$(bin)/python -m infra.check
 
 scenarios := authorization|booking|events|archive|authenticate|sellout|giveback|rush|mixed
 
@@ -80,12 +81,42 @@ bulkhead: $(VENV)/.test  ## Measure buyers of other events while the event provi
 sweep: $(VENV)/.test  ## Time searches that no cache knows, frequent words and rare, on the data of make data: make sweep [DATA_DIR=.data].
 	@$(bin)/python -m loadtest.sweep --data-dir "$(DATA_DIR)" $(ARGS)
 
+environment = $(or $(ENV),$(error ENV is missing: make $@ ENV=hackathon))
+cloud = $(bin)/python -m infra.cloud
+
+cloud-plan: $(VENV)/.cloud  ## Say what an apply would do in a cloud, what it costs, and draw it: make cloud-plan ENV=hackathon (infra/README.md).
+	@$(cloud) plan $(environment) $(ARGS)
+
+cloud-apply: $(VENV)/.cloud  ## Bring the cloud to what the environment says, after asking: make cloud-apply ENV=hackathon [ARGS="--replace db-2"].
+	@$(cloud) apply $(environment) $(ARGS)
+
+cloud-roll: $(VENV)/.cloud  ## Bring hosts to a new image or flavor, one after the other: make cloud-roll ENV=hackathon [ARGS="--hosts app-1,app-2 --hook PROGRAM"].
+	@$(cloud) roll $(environment) $(ARGS)
+
+cloud-orphans: $(VENV)/.cloud  ## List what an apply that was killed left behind: make cloud-orphans ENV=hackathon [ARGS="--adopt" or "--delete"].
+	@$(cloud) orphans $(environment) $(ARGS)
+
+cloud-destroy: $(VENV)/.cloud  ## Delete an environment's hosts; data volumes and addresses stay: make cloud-destroy ENV=hackathon.
+	@$(cloud) destroy $(environment) $(ARGS)
+
+cloud-erase: $(VENV)/.cloud  ## Delete an environment with all its data, once its name is typed: make cloud-erase ENV=hackathon.
+	@$(cloud) erase $(environment)
+
+lab-cloud: | $(bin)/python  ## Bring up a real OpenStack control plane on this machine, as root on Debian (infra/lab/README.md).
+	@$(bin)/python -m infra.lab up --dir "$(DATA_DIR)/lab-cloud"
+
+lab-cloud-down: | $(bin)/python  ## End the lab's cloud and leave nothing of it behind.
+	@$(bin)/python -m infra.lab down --dir "$(DATA_DIR)/lab-cloud"
+
+test-cloud: $(VENV)/.test  ## Test the Terraform code against the lab's cloud: make test-cloud [ARGS="-m 'not long'"].
+	@LAB_CLOUD="$(DATA_DIR)/lab-cloud" $(bin)/python -m pytest tests/deployment/cloud $(ARGS)
+
 lock: $(VENV)/.test  ## Pin the newest versions of all dependencies again, with hashes, for Python 3.11 to 3.13.
 	@$(bin)/python -m pip --disable-pip-version-check --quiet install uv
-	@for set in run local test; do \
+	@for set in requirements/{run,local,cloud,test} infra/lab/openstack/{requirements,installer}; do \
 	    $(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	        --no-emit-index-url --no-emit-find-links --no-header \
-	        requirements/$$set.in --output-file requirements/$$set.txt || exit; \
+	        $$set.in --output-file $$set.txt || exit; \
 	done
 
 clean:  ## Remove the virtual environment; data stays.
@@ -99,6 +130,11 @@ $(bin)/python:
 $(VENV)/.local: requirements/local.txt | $(bin)/python
 	@echo "Installing the service's dependencies into $(VENV) ..."
 	@$(pip) -r requirements/local.txt
+	@touch $@
+
+$(VENV)/.cloud: requirements/cloud.txt | $(bin)/python
+	@echo "Installing what the cloud commands need into $(VENV) ..."
+	@$(pip) -r requirements/cloud.txt
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt | $(bin)/python
