@@ -27,7 +27,7 @@ _VERSION = "1"  # Raise it when the way of installing changes.
 def cache_folder() -> Path:
     """Where what is downloaded and built is kept, outside the clone."""
     default = Path.home() / ".cache/biletter"
-    return Path(os.environ.get("BILETTER_CACHE") or default).resolve()
+    return Path(os.environ.get("LAB_CACHE") or default).resolve()
 
 
 def install_software() -> Path:

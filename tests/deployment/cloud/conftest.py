@@ -14,7 +14,7 @@ from infra.lab.openstack import seed
 from infra.lab.openstack.listing import list_names
 from infra.lab.provider import build_provider
 from infra.lab.state import Lab
-from tests.deployment.cloud.operator import Operator
+from tests.deployment.cloud.operator import KEY, Operator
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,8 +34,10 @@ def operator(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Operator:
     folder = tmp_path_factory.mktemp("operator")
     left_out = shutil.ignore_patterns(".state", ".terraform*", "__pycache__")
     shutil.copytree(ROOT / "infra", folder / "infra", ignore=left_out)
-    rc = build_provider()
-    return Operator(folder, lab, rc)
+    own = f'admin_cidrs = ["198.51.100.0/24"]\nadmin_keys = ["{KEY}"]\n'
+    for environment in (folder / "infra/environments").iterdir():
+        (environment / "own.tfvars").write_text(own)
+    return Operator(folder, lab, build_provider())
 
 
 @pytest.fixture

@@ -36,7 +36,6 @@ class Operator:
             "OS_CLIENT_CONFIG_FILE": str(self.lab.folder / "clouds.yaml"),
             "OS_CLOUD": "biletter-lab",
             "TF_CLI_CONFIG_FILE": str(self.terraform_rc),
-            "TF_VAR_admin_keys": json.dumps([KEY]),
             "PYTHONPATH": str(self.folder),
         }
 

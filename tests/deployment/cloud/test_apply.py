@@ -70,9 +70,6 @@ def test_an_environment_is_applied_destroyed_and_erased(
     operator: Operator, environment: str
 ) -> None:
     before = list_names(operator.lab)
-    operator.edit(
-        "hosts", "hosts = {", 'admin_cidrs = ["198.51.100.0/24"]\n\nhosts = {', environment
-    )
     told = operator.must("apply", environment, "--yes")
     assert "administrators enter by debian@203.0.113." in told
     assert operator.planned(environment=environment) == {}
