@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import openstack
 from openstack.connection import Connection
 
-from infra.cloud.plans import CREATE, SERVER, VOLUME, Change
+from infra.cloud.plans import CREATE, FLOATING_IP, PORT, SERVER, VOLUME, Change
 
 
 class Orphan(NamedTuple):
@@ -85,7 +85,7 @@ def _delete_router(cloud: Connection, router_id: str) -> None:
 # In the order in which they can be deleted.
 _KINDS = (
     _Kind(
-        "openstack_networking_floatingip_v2",
+        FLOATING_IP,
         lambda cloud, tags: cloud.network.ips(tags=tags),
         lambda cloud, one: cloud.network.delete_ip(one),
     ),
@@ -100,7 +100,7 @@ _KINDS = (
         lambda cloud, one: cloud.block_storage.delete_volume(one),
     ),
     _Kind(
-        "openstack_networking_port_v2",
+        PORT,
         lambda cloud, tags: cloud.network.ports(tags=tags),
         lambda cloud, one: cloud.network.delete_port(one),
     ),

@@ -11,6 +11,7 @@ SERVER = "openstack_compute_instance_v2"
 VOLUME = "openstack_blockstorage_volume_v3"
 ATTACHMENT = "openstack_compute_volume_attach_v2"
 PORT = "openstack_networking_port_v2"
+FLOATING_IP = "openstack_networking_floatingip_v2"
 
 _KINDS = {
     ("create",): CREATE,

@@ -7,25 +7,29 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from infra.cloud import inventory, orphans, picture, plans, running, summary, terraform
+from infra.cloud.environment import (
+    durable_of,
+    expected_durable,
+    plan_hosts,
+    roots_of,
+    wanted_hosts,
+)
 from infra.cloud.terraform import Plan, Refused, Root, state_folder
 
-_NO_ID = "made-by-the-apply"
-_MEMBERS = "db"
 _ROLL_ORDER = ("app", "edge", "loadgen", "monitor", "backup", "db")
 
 
 def show_plan(options: argparse.Namespace) -> None:
     """Say what an apply would do; nothing is kept that could be applied."""
-    durable, hosts = _roots(options.environment)
+    durable, hosts = roots_of(options.environment)
     durable_plan = durable.plan({})
     _tell("durable: data volumes and public addresses", durable_plan)
-    known = durable.outputs().get("durable") or _expected(durable_plan)
-    plan = _plan_hosts(hosts, {"durable": known}, options.replace)
+    plan = plan_hosts(hosts, expected_durable(durable, durable_plan), options.replace)
     _tell("hosts: everything else", plan)
     drawn = state_folder(options.environment) / "planned.svg"
     _draw(drawn, plan.outputs["summary"], plan)
@@ -39,13 +43,13 @@ def show_plan(options: argparse.Namespace) -> None:
 
 def apply(options: argparse.Namespace) -> None:
     """First what is durable, then the hosts; each is shown and asked for."""
-    durable, hosts = _roots(options.environment)
+    durable, hosts = roots_of(options.environment)
     durable_plan = durable.plan({})
     lost = plans.lost_volumes(plans.changes_of(durable_plan.content))
     if lost:
         raise Refused(f"The data of {', '.join(lost)} would be deleted; only erasing does that.")
     _carry_out(durable, durable_plan, "durable", is_sure=options.yes)
-    plan = _plan_hosts(hosts, _durable_of(durable), options.replace)
+    plan = plan_hosts(hosts, durable_of(durable), options.replace)
     _carry_out(hosts, plan, "hosts", is_sure=options.yes)
     for line in _hand_over(hosts, plan):
         print(line)
@@ -53,8 +57,8 @@ def apply(options: argparse.Namespace) -> None:
 
 def destroy(options: argparse.Namespace) -> None:
     """Delete the hosts and their network; what is durable stays."""
-    durable, hosts = _roots(options.environment)
-    plan = hosts.plan(_durable_of(durable), "-destroy")
+    durable, hosts = roots_of(options.environment)
+    plan = hosts.plan(durable_of(durable), "-destroy")
     _carry_out(hosts, plan, "hosts", is_sure=options.yes)
     print(f"Data volumes and public addresses stay; make cloud-erase ENV={options.environment}")
 
@@ -62,12 +66,14 @@ def destroy(options: argparse.Namespace) -> None:
 def erase(options: argparse.Namespace) -> None:
     """Delete everything, once its name has been typed."""
     name = options.environment
-    durable, hosts = _roots(name)
-    print(f"This deletes {name} with all its data and addresses. Its name, to go on: ", end="")
-    if input().strip() != name:
+    durable, hosts = roots_of(name)
+    if (
+        _answer(f"This deletes {name} with all its data and addresses. Its name, to go on: ")
+        != name
+    ):
         raise Refused("That is not its name; nothing was changed.")
     if hosts.state():
-        hosts.apply(hosts.plan(_durable_of(durable), "-destroy"))
+        hosts.apply(hosts.plan(durable_of(durable), "-destroy"))
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder) / "infra"
         shutil.copytree(
@@ -82,9 +88,9 @@ def erase(options: argparse.Namespace) -> None:
 
 def roll(options: argparse.Namespace) -> None:
     """Bring hosts to what they should be, each alone, with the hook before and after it."""
-    durable, hosts = _roots(options.environment)
-    known = _durable_of(durable)
-    wanted = _wanted(hosts, known)
+    durable, hosts = roots_of(options.environment)
+    known = durable_of(durable)
+    wanted = wanted_hosts(hosts, known)
     now = running.running_hosts(hosts.state())
     due = running.outdated(wanted, now)
     chosen = [key for key in options.hosts.split(",") if key] or sorted(
@@ -96,7 +102,7 @@ def roll(options: argparse.Namespace) -> None:
         anew = [key] if options.anew and key not in due else []
         now = running.running_hosts(hosts.state())
         step = {**known, "hosts": running.as_running_but(key, wanted, now)}
-        plan = _plan_hosts(hosts, step, anew)
+        plan = plan_hosts(hosts, step, anew)
         others = {one.key for one in plans.changes_of(plan.content) if one.key in now} - {key}
         if others:
             raise Refused(
@@ -116,7 +122,7 @@ def roll(options: argparse.Namespace) -> None:
 
 def show_orphans(options: argparse.Namespace) -> None:
     """List what no state knows; adopt or delete it where that is asked for."""
-    roots = _roots(options.environment)
+    roots = roots_of(options.environment)
     states = {root: root.state() for root in roots}
     known = {one["values"]["id"] for state in states.values() for one in state}
     cloud = orphans.connect()
@@ -138,8 +144,8 @@ def _adopt(durable: Root, hosts: Root, found: list[orphans.Orphan]) -> None:
     # Not servers: nobody knows how far their first boot came, and an import cannot tell its disk.
     found = [one for one in found if one.type != plans.SERVER]
     for root in (durable, hosts):
-        variables = {} if root is durable else _durable_of(durable)
-        plan = root.plan(variables)
+        variables = {} if root is durable else durable_of(durable)
+        plan = root.plan({}) if root is durable else plan_hosts(root, variables)
         addresses = orphans.addresses(found, plans.changes_of(plan.content))
         for one, address in addresses.items():
             root.adopt(variables, address, one.id)
@@ -147,64 +153,6 @@ def _adopt(durable: Root, hosts: Root, found: list[orphans.Orphan]) -> None:
         found = [one for one in found if one not in addresses]
     for one in found:
         print(f"no plan wants {one.name}")
-
-
-def _roots(environment: str) -> tuple[Root, Root]:
-    roots = Root(environment, "durable"), Root(environment, "hosts")
-    for root in roots:
-        root.prepare()
-    return roots
-
-
-def _plan_hosts(hosts: Root, variables: Mapping[str, Any], anew: Sequence[str] = ()) -> Plan:
-    """Plan the hosts root; refuse what touches two members of the database at once."""
-    now = running.running_hosts(hosts.state())
-    if unknown := set(anew) - set(now):
-        raise Refused(f"{', '.join(sorted(unknown))} does not run; there is nothing to replace.")
-    options = [f'-replace=module.servers.{plans.SERVER}.host["{key}"]' for key in anew]
-    plan = hosts.plan({**variables, "running": now, "replacing": [*anew]}, *options)
-    members = {key for key, host in now.items() if host["role"] == _MEMBERS}
-    touched = plans.touched_members(plans.changes_of(plan.content), members)
-    if len(touched) > 1:
-        raise Refused(
-            f"{' and '.join(touched)} would be touched at once, and the database with them. "
-            "Do one, wait until it is a member again, then the next: make cloud-roll."
-        )
-    return plan
-
-
-def _durable_of(durable: Root) -> dict[str, Any]:
-    outputs = durable.outputs()
-    if "durable" not in outputs:
-        raise Refused("There are no data volumes and addresses yet; apply first.")
-    return {"durable": outputs["durable"]}
-
-
-def _expected(plan: Plan) -> dict[str, Any]:
-    """The durable root's output as far as its first plan knows it."""
-    wanted = [one for one in plans.changes_of(plan.content) if one.kind == plans.CREATE]
-    return {
-        "volumes": {
-            one.key: {
-                "id": _NO_ID,
-                "gb": one.after["size"],
-                "zone": one.after.get("availability_zone"),
-            }
-            for one in wanted
-            if one.type == plans.VOLUME
-        },
-        "floating_ips": {
-            one.key: {"id": _NO_ID, "address": summary.NOT_YET}
-            for one in wanted
-            if one.type.startswith("openstack_networking_floatingip")
-        },
-    }
-
-
-def _wanted(hosts: Root, known: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    image = hosts.variable("image", known)
-    wanted = hosts.variable("hosts", known)
-    return {key: {**host, "image": host["image"] or image} for key, host in wanted.items()}
 
 
 def _carry_out(root: Root, plan: Plan, title: str, *, is_sure: bool) -> None:
@@ -242,8 +190,15 @@ def _draw(file: Path, facts: Mapping[str, Any], plan: Plan) -> None:
 
 
 def _ask(question: str, *, is_sure: bool) -> None:
-    if not is_sure and input(f"{question} Only yes goes on: ").strip() != "yes":
+    if not is_sure and _answer(f"{question} Only yes goes on: ") != "yes":
         raise Refused("Nothing was changed.")
+
+
+def _answer(question: str) -> str:
+    try:
+        return input(question).strip()
+    except EOFError:  # Nobody is there.
+        return ""
 
 
 def _call(hook: str | None, when: str, host: str, address: str) -> None:

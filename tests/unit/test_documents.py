@@ -10,6 +10,10 @@ import pytest
 from app.kernel import config
 
 ROOT = Path(__file__).parent.parent.parent
+DOCUMENTS = (
+    *("README.md", "ARCHITECTURE.md", "loadtest/README.md"),
+    *("infra/README.md", "infra/lab/README.md"),
+)
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
 
@@ -26,11 +30,11 @@ def test_every_folder_is_in_the_map() -> None:
     assert missing == set()
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "loadtest/README.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_path_that_a_document_names_exists(document: str) -> None:
     path = ROOT / document
     text = path.read_text(encoding="utf-8")
-    named = re.findall(r"`((?:app|tests|docs|loadtest)/[\w./-]+\w)`", text)
+    named = re.findall(r"`((?:app|tests|docs|loadtest|infra)/(?!\.state)[\w./-]+\w)`", text)
     links = [path.parent / link for link in re.findall(r"\]\(([\w./-]+)\)", text)]
     missing = [str(p) for p in [*(ROOT / name for name in named), *links] if not p.exists()]
     assert missing == []
@@ -39,5 +43,5 @@ def test_every_path_that_a_document_names_exists(document: str) -> None:
 def test_the_targets_that_the_readme_names_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    named = set(re.findall(r"`make ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert named <= targets
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS)
+    assert set(re.findall(r"(?:`|^ *)make ([a-z-]+)", text, re.MULTILINE)) <= targets

@@ -68,15 +68,12 @@ def wait_for_computes(lab: Lab, cloud: Cloud) -> None:
 
 
 def wait_for_volumes(lab: Lab, cloud: Cloud) -> None:
-    """Wait until Cinder has a place for volumes."""
+    """Wait until Cinder's scheduler has heard of a place for volumes."""
 
-    def is_up() -> bool:
-        found = cloud.get("block-storage", "/os-services")["services"]
-        return {"cinder-scheduler", "cinder-volume"} <= {
-            row["binary"] for row in found if row["state"] == "up"
-        }
+    def is_known() -> bool:
+        return bool(cloud.get("block-storage", "/scheduler-stats/get_pools")["pools"])
 
-    processes.wait_for(lab, "cinder-volume", is_up)
+    processes.wait_for(lab, "cinder-volume", is_known)
 
 
 def wait_for_api(lab: Lab, service: str) -> None:
