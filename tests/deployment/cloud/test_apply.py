@@ -78,8 +78,9 @@ def test_an_environment_is_applied_destroyed_and_erased(
     new = {
         kind: {*left[kind]} - {*before[kind]} for kind in left if {*left[kind]} - {*before[kind]}
     }
-    assert {*new} == {"volumes", "floatingips"}
+    assert {*new} == {"volumes", "floatingips", "ports"}
     assert all("-data " in volume for volume in new["volumes"])
+    assert len(new["ports"]) == len(new["floatingips"]) == 2  # Neutron's own, one for each.
     assert "is not its name" in operator.refused("erase", environment, said="yes\n")
     assert list_names(operator.lab) == left
     operator.must("erase", environment, said=f"{environment}\n")

@@ -141,5 +141,7 @@ def test_a_smaller_volume_and_a_lost_one_are_refused(untouched: Operator) -> Non
     untouched.edit("durable", "db-1      = { gb = 3 }", "")
     assert "prevent_destroy" in untouched.refused("apply", "lab", "--yes")
     volumes = untouched.clouds("block-storage", "/volumes/detail?all_tenants=1")["volumes"]
-    assert len([one for one in volumes if one["name"].endswith("-data")]) == 5
+    ours = {one["name"] for one in volumes if one["name"].startswith("lab-")}
+    hosts = ("db-1", "db-2", "db-3", "monitor-1", "backup-1")
+    assert ours == {f"lab-{host}-data" for host in hosts}
     untouched.edit("durable", "volumes = {", "volumes = {\n  db-1 = { gb = 4 }")

@@ -165,12 +165,19 @@ def test_only_administrators_reach_the_jump_host_and_nothing_but_ssh(
     assert allowed == ports
 
 
-def test_no_host_is_reached_from_outside_by_its_own_address(
+def test_a_neighbour_of_the_router_reaches_no_more_than_buyers_do(
     tracer: Tracer, addresses: Addresses
 ) -> None:
-    for address in addresses.hosts.values():
+    """Who stands on the cloud's external network may send to inner addresses; the groups decide."""
+    verdicts = {}
+    for host, address in addresses.hosts.items():
         for protocol, port in PROBES:
-            assert not tracer.trace(OUTSIDE, address, protocol, port).allowed
+            expected = enters(role_of(host), {"world"}, protocol, port)
+            verdict = tracer.trace(OUTSIDE, address, protocol, port, source_address=STRANGER)
+            verdicts[f"outside → {host} {protocol}/{port}"] = verdict.allowed, expected
+    assert differences(verdicts) == []
+    allowed = {probe for probe, (is_allowed, _) in verdicts.items() if is_allowed}
+    assert allowed == {f"outside → edge-{n} tcp/{port}" for n in (1, 2) for port in (80, 443)}
 
 
 def test_an_edge_speaks_with_the_shared_address_and_nobody_with_another(
