@@ -13,13 +13,16 @@ SIZES = ("flavor", "image", "boot_gb")
 
 
 def running_hosts(state: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """By host key its role, flavor, image, size of the boot volume and zone."""
+    """By host key its role, flavor, image, size of the boot volume and zone.
+
+    A server that the cloud could not make stands in the state without a flavor; it does not run.
+    """
     state = list(state)
     images = {one["values"]["id"]: one["values"]["name"] for one in state if one["type"] == _IMAGE}
     return {
         one["index"]: _host(one["values"], images)
         for one in state
-        if one["mode"] == "managed" and one["type"] == SERVER
+        if one["mode"] == "managed" and one["type"] == SERVER and one["values"]["flavor_name"]
     }
 
 

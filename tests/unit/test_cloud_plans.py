@@ -178,6 +178,12 @@ def test_what_runs_is_read_out_of_the_state() -> None:
     assert found["db-2"]["image"] == "gone"  # Known by its id alone.
 
 
+def test_a_server_that_could_not_be_made_does_not_run() -> None:
+    failed = {**STATE[0]["values"], "flavor_name": None}
+    found = running.running_hosts([*STATE, {**STATE[0], "index": "app-2", "values": failed}])
+    assert {*found} == {"app-1", "db-1", "db-2"}
+
+
 def test_a_roll_changes_one_host_and_makes_no_new_one() -> None:
     now = running.running_hosts(STATE)
     want = wanted(app_1="Debian 13.1", db_1="Debian 13.1", db_2="gone", app_2="Debian 13.1")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from infra.lab.openstack.client import Cloud
+from infra.lab.state import Lab
 from tests.deployment.cloud.operator import PORT, SERVER, Operator
 
 APP_2 = 'app-2     = { role = "app", flavor = "c1.small", boot_gb = 4 }'
@@ -20,6 +21,15 @@ RULE = "module.security.openstack_networking_secgroup_rule_v2."
 def more_applications(operator: Operator, *numbers: int) -> None:
     lines = [APP_2.replace("app-2", f"app-{number}") for number in (2, *numbers)]
     operator.edit("hosts", APP_2, "\n  ".join(lines))
+
+
+@pytest.fixture
+def other_volume(lab: Lab) -> Iterator[None]:
+    """A volume of 2 GB in the same project that is nothing of ours."""
+    member = Cloud.member(lab)
+    made = member.post("block-storage", "/volumes", {"volume": {"name": "other", "size": 2}})
+    yield
+    member.delete("block-storage", f"/volumes/{made['volume']['id']}")
 
 
 def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
@@ -88,6 +98,7 @@ def test_an_apply_that_was_killed_leaves_orphans_that_are_found_and_dealt_with(
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("other_volume")
 def test_a_quota_that_ends_half_way_is_told_and_the_rest_is_made_later(
     untouched: Operator, quotas: Callable[..., None]
 ) -> None:
@@ -95,8 +106,6 @@ def test_a_quota_that_ends_half_way_is_told_and_the_rest_is_made_later(
     used = 10 * 4 + 5 * 4
     quotas(block_storage={"gigabytes": used + 4})
     more_applications(untouched, 3)
-    member = Cloud.member(untouched.lab)
-    volume = member.post("block-storage", "/volumes", {"volume": {"name": "other", "size": 2}})
     code, out, err = untouched.run("apply", "lab", "--yes")
     assert code == 1, out
     assert "app-3" in err
@@ -104,7 +113,6 @@ def test_a_quota_that_ends_half_way_is_told_and_the_rest_is_made_later(
     quotas(block_storage={"gigabytes": used + 20})
     untouched.must("apply", "lab", "--yes")
     assert untouched.planned() == {}
-    member.delete("block-storage", f"/volumes/{volume['volume']['id']}")
 
 
 @pytest.mark.long
