@@ -17,7 +17,7 @@ from app.payments import refund_queries, refunds
 from app.payments.models import RefundStatus
 from tests.integration.gateway import Puppet, Simulator, configured
 from tests.integration.giving_back import THIRD, all_of, give_back, paid, turn
-from tests.integration.shop import PRICE, Attempt, Shop, pay_refunds
+from tests.integration.shop import PRICE, Attempt, Shop
 
 
 def admin(*arguments: str) -> str:
@@ -159,7 +159,7 @@ class SlowGateway:
     def cancel(self, _body: Any) -> tuple[int, Any]:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
-        gevent.sleep(0.05)
+        gevent.sleep(0.2)
         self.under_way -= 1
         return 200, {"success": True}
 
@@ -199,13 +199,14 @@ def turn_of_many_workers(shop: Shop, attempt: Attempt) -> int:
 
     def work() -> int:
         found = 0
-        for _ in range(20):
-            found += pay_refunds()
+        for _ in range(100):
+            found += refunds.pay_due()
             gevent.sleep(0.01)
         return found
 
     workers = [gevent.spawn(work) for _ in range(8)]
     gevent.joinall(workers, raise_error=True)
+    refunds.finish_work()
     return sum(worker.value for worker in workers)
 
 
