@@ -13,6 +13,8 @@ ATTACHMENT = "openstack_compute_volume_attach_v2"
 PORT = "openstack_networking_port_v2"
 FLOATING_IP = "openstack_networking_floatingip_v2"
 
+_OF_A_HOST = (SERVER, ATTACHMENT, PORT)
+_LABELS = {"metadata", "tags", "all_tags"}
 _KINDS = {
     ("create",): CREATE,
     ("update",): UPDATE,
@@ -63,11 +65,29 @@ def objections(content: Mapping[str, Any]) -> list[str]:
 
 
 def touched_members(changes: Iterable[Change], members: Collection[str]) -> list[str]:
-    """Which hosts of a cluster a plan touches, whatever the reason: a change, a drift, a taint."""
-    of_a_host = (SERVER, ATTACHMENT, PORT)
-    return sorted({one.key for one in changes if one.type in of_a_host and one.key in members})
+    """Which hosts of a cluster a plan touches, whatever the reason: a change, a drift, a taint.
+
+    Other labels alone are no harm: they can be put on all members at once.
+    """
+    return sorted(
+        {
+            one.key
+            for one in changes
+            if one.type in _OF_A_HOST and one.key in members and not _is_label(one)
+        }
+    )
+
+
+def _is_label(change: Change) -> bool:
+    if change.kind != UPDATE:
+        return False
+    after = change.after
+    return {key for key in after if after[key] != change.before.get(key)} <= _LABELS
 
 
 def lost_volumes(changes: Iterable[Change]) -> list[str]:
-    """The data volumes that a plan would delete, with a new one in their place or none."""
+    """The data volumes that a plan would delete, with a new one in their place or none.
+
+    Terraform forgets that a resource is protected when its block is gone from the code.
+    """
     return [one.key for one in changes if one.type == VOLUME and one.kind in (REPLACE, DESTROY)]

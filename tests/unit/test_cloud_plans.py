@@ -59,10 +59,22 @@ def test_reads_and_what_stays_are_no_changes() -> None:
 @pytest.mark.parametrize(
     ("changes", "touched"),
     [
-        ([change("db-1", "update")], ["db-1"]),
-        ([change("db-1", "update"), change("db-1", "update", type_=plans.PORT)], ["db-1"]),
+        ([change("db-1", "update", flavor_id=2)], ["db-1"]),
+        ([change("db-1", "update", tags=["new"]), change("db-2", "update", metadata={})], []),
+        ([change("db-1", "update", tags=["new"], flavor_id=2)], ["db-1"]),
+        ([change("db-1", "delete", "create", tags=["new"])], ["db-1"]),
         (
-            [change("db-1", "delete"), change("db-3", "update", type_=plans.ATTACHMENT)],
+            [
+                change("db-1", "update", flavor_id=2),
+                change("db-1", "update", type_=plans.PORT, fixed_ip=1),
+            ],
+            ["db-1"],
+        ),
+        (
+            [
+                change("db-1", "delete"),
+                change("db-3", "update", type_=plans.ATTACHMENT, volume_id=2),
+            ],
             ["db-1", "db-3"],
         ),
         ([change("app-1", "delete"), change("db-4", "create")], []),
