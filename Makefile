@@ -102,10 +102,10 @@ cloud-destroy: $(VENV)/.cloud  ## Delete an environment's hosts; data volumes an
 cloud-erase: $(VENV)/.cloud  ## Delete an environment with all its data, once its name is typed: make cloud-erase ENV=hackathon.
 	@$(cloud) erase $(environment)
 
-lab-cloud: | $(bin)/python  ## Bring up a real OpenStack control plane on this machine, as root on Debian (infra/lab/README.md).
+lab-cloud: $(VENV)/.cloud  ## Bring up a real OpenStack control plane on this machine, as root on Debian (infra/lab/README.md).
 	@$(bin)/python -m infra.lab up --dir "$(DATA_DIR)/lab-cloud"
 
-lab-cloud-down: | $(bin)/python  ## End the lab's cloud and leave nothing of it behind.
+lab-cloud-down: $(VENV)/.cloud  ## End the lab's cloud and leave nothing of it behind.
 	@$(bin)/python -m infra.lab down --dir "$(DATA_DIR)/lab-cloud"
 
 test-cloud: $(VENV)/.test  ## Test the Terraform code against the lab's cloud: make test-cloud [ARGS="-m 'not long'"].

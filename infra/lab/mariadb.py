@@ -11,13 +11,13 @@ import hashlib
 import os
 import pwd
 import shutil
-import socket
 from pathlib import Path
 
 from infra.lab import processes
 from infra.lab.openstack import schemas
 from infra.lab.openstack.configuration import write_template
 from infra.lab.packages import root_environ
+from infra.lab.ports import takes_connections
 from infra.lab.progress import say
 from infra.lab.state import Lab
 
@@ -34,15 +34,6 @@ def start_mariadb(lab: Lab) -> None:
     shutil.copytree(kept, _files(lab))
     _start(lab)
     say("MariaDB runs, with the schemas")
-
-
-def takes_connections(port: int) -> bool:
-    """Whether somebody listens on a port of this machine."""
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=2).close()
-    except OSError:
-        return False
-    return True
 
 
 def _make_kept(lab: Lab, kept: Path) -> None:

@@ -1,4 +1,4 @@
-"""Free ports for a lab."""
+"""The ports of a lab."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ def choose_ports(names: Sequence[str]) -> dict[str, int]:
         if all(_is_free(port) for port in ports.values()):
             return ports
     raise OSError(f"No {len(names)} free ports in a row between {_FIRST} and {_LAST}.")
+
+
+def takes_connections(port: int) -> bool:
+    """Whether somebody listens on a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def _is_free(port: int) -> bool:

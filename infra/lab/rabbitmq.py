@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from infra.lab import processes
-from infra.lab.mariadb import takes_connections
 from infra.lab.openstack.configuration import write_template
 from infra.lab.packages import root_environ
+from infra.lab.ports import takes_connections
 from infra.lab.state import Lab
 
 NAME = "rabbitmq"

@@ -1,11 +1,12 @@
-"""OpenStack's APIs over plain HTTP, as the lab's administrator or as the ordinary member."""
+"""OpenStack's APIs as they are, as the lab's administrator or as the ordinary member."""
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from typing import Any, Self
+
+from keystoneauth1 import exceptions
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
 
 from infra.lab.errors import LabError
 from infra.lab.state import Lab
@@ -19,36 +20,20 @@ _VERSIONS = {  # Each for its own service: Cinder stumbles over a header that na
 Answer = dict[str, Any]
 
 
-class RefusedError(LabError):
-    """An API answered with an error."""
-
-    def __init__(self, request: str, status: int, text: str) -> None:
-        super().__init__(f"{request} was answered with {status}: {text}")
-        self.status = status
-
-
 class Cloud:
     """One user in one project."""
 
     def __init__(self, lab: Lab, user: str, password: str, project: str) -> None:
-        self._url = f"{lab.url('keystone')}/v3"
-        domain = {"name": "Default"}
-        identity = {
-            "methods": ["password"],
-            "password": {"user": {"name": user, "password": password, "domain": domain}},
-        }
-        scope = {"project": {"name": project, "domain": domain}}
-        body = {"auth": {"identity": identity, "scope": scope}}
-        answer, headers = _exchange("POST", f"{self._url}/auth/tokens", body, {})
-        self._token = {"X-Auth-Token": headers["X-Subject-Token"]}
-        self.project: str = answer["token"]["project"]["id"]
-        self.user: str = answer["token"]["user"]["id"]
-        self._endpoints = {
-            service["type"]: endpoint["url"]
-            for service in answer["token"]["catalog"]
-            for endpoint in service["endpoints"]
-            if endpoint["interface"] == "public"
-        }
+        identity = v3.Password(
+            f"{lab.url('keystone')}/v3",
+            username=user,
+            password=password,
+            project_name=project,
+            user_domain_name="Default",
+            project_domain_name="Default",
+        )
+        self._session = Session(identity, timeout=_SECONDS)
+        self.project = str(self._session.get_project_id())
 
     @classmethod
     def admin(cls, lab: Lab) -> Self:
@@ -61,42 +46,46 @@ class Cloud:
         return cls(lab, "biletter", lab.passwords["member"], "biletter")
 
     def get(self, service: str, path: str) -> Answer:
-        """Read a resource; `service` is the type in the catalogue. Raises RefusedError."""
+        """Read a resource; `service` is the type in the catalogue. Raises LabError."""
         return self._call("GET", service, path)
 
     def post(self, service: str, path: str, body: Answer) -> Answer:
-        """Make a resource, or ask for an action. Raises RefusedError."""
-        return self._call("POST", service, path, body)
+        """Make a resource, or ask for an action. Raises LabError."""
+        return self._call("POST", service, path, json=body)
 
-    def put(self, service: str, path: str, body: Answer | bytes | None = None) -> Answer:
-        """Set a resource, or upload the bytes of an image. Raises RefusedError."""
-        return self._call("PUT", service, path, body)
+    def put(self, service: str, path: str, body: Answer | None = None) -> Answer:
+        """Set a resource. Raises LabError."""
+        return self._call("PUT", service, path, json=body)
+
+    def upload(self, service: str, path: str, content: bytes) -> None:
+        """Set the bytes of a resource. Raises LabError."""
+        kind = {"Content-Type": "application/octet-stream"}
+        self._call("PUT", service, path, data=content, headers=kind)
 
     def delete(self, service: str, path: str) -> None:
-        """Delete a resource. Raises RefusedError."""
+        """Delete a resource. Raises LabError."""
         self._call("DELETE", service, path)
 
     def _call(
-        self, method: str, service: str, path: str, body: Answer | bytes | None = None
+        self,
+        method: str,
+        service: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        **content: Any,
     ) -> Answer:
-        address = self._url if service == "identity" else self._endpoints[service]
-        headers = self._token | _VERSIONS.get(service, {})
-        return _exchange(method, address + path, body, headers)[0]
-
-
-def _exchange(
-    method: str, url: str, body: Answer | bytes | None, headers: dict[str, str]
-) -> tuple[Answer, Any]:
-    content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
-    request = urllib.request.Request(url, content, headers | {"Content-Type": kind}, method=method)  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - our own
-            text = response.read()
-            return (json.loads(text) if text else {}), response.headers
-    except urllib.error.HTTPError as error:
-        with error:
-            text = error.read().decode(errors="replace")[:1000]
-        raise RefusedError(f"{method} {url}", error.code, text) from None
-    except OSError as error:
-        raise LabError(f"{method} {url} was not answered: {error}") from None
+        try:
+            answer = self._session.request(
+                path,
+                method,
+                endpoint_filter={"service_type": service, "interface": "public"},
+                headers=(headers or {}) | _VERSIONS.get(service, {}),
+                raise_exc=False,
+                **content,
+            )
+        except exceptions.ClientException as error:
+            raise LabError(f"{method} {path} of {service} was not answered: {error}") from None
+        if not answer.ok:
+            asked, said = answer.request, answer.text[:1000]
+            raise LabError(f"{method} {asked.url} was answered with {answer.status_code}: {said}")
+        return dict(answer.json()) if answer.content else {}

@@ -94,7 +94,7 @@ def _make_image(cloud: Cloud, name: str) -> None:
     properties: Answer = {"os_distro": "debian", "os_version": name.split()[1], "min_disk": 2}
     form = {"disk_format": "raw", "container_format": "bare", "visibility": "public"}
     image = cloud.post("image", "/v2/images", {"name": name, **form, **properties})["id"]
-    cloud.put("image", f"/v2/images/{image}/file", name.encode().ljust(4096, b"\0"))
+    cloud.upload("image", f"/v2/images/{image}/file", name.encode().ljust(4096, b"\0"))
 
 
 def _make_external_network(cloud: Cloud) -> None:
