@@ -93,33 +93,30 @@ class Extent(NamedTuple):
 
 def extent() -> Extent | None:
     """The extent of the archive, without a scan; None if it is empty."""
-    with db.read_only() as connection:
-        ends = connection.execute(_ENDS).fetchone()
-        most = connection.execute(_MOST).fetchone()
-    if ends is None or ends[0] is None or most is None:
+    ((oldest, newest),) = db.read_only(_ENDS)
+    most = db.read_only(_MOST)
+    if oldest is None or not most:
         return None
-    return Extent(ends[0], ends[1], int(most[0]))
+    return Extent(oldest, newest, int(most[0][0]))
 
 
 def browse(day: date | None, *, limit: int, offset: int) -> Sequence[Event]:
     """A page of all archived events, or of those of a day, newest first."""
     since, until = _hours(day) if day else (_BEGINNING, _END)
     params = {"since": since, "until": until, "limit": limit, "offset": offset}
-    with db.read_only() as connection:
-        page = connection.execute(_BROWSE, params).fetchall()
-        if not page:
-            return []
-        ids, oldest, newest = [row[0] for row in page], page[-1][1], page[0][1]
-        rows = connection.execute(_TITLES, {"ids": ids, "oldest": oldest, "newest": newest})
-        return [Event(*row) for row in rows.fetchall()]
+    page = db.read_only(_BROWSE, params)
+    if not page:
+        return []
+    ids, oldest, newest = [row[0] for row in page], page[-1][1], page[0][1]
+    rows = db.read_only(_TITLES, {"ids": ids, "oldest": oldest, "newest": newest})
+    return [Event(*row) for row in rows]
 
 
 def search_day(query: str, day: date, *, limit: int, offset: int) -> Sequence[Event]:
     """A page of the archived events of a day that match, newest first."""
     since, until = _hours(day)
     params = {"query": query, "since": since, "until": until, "limit": limit, "offset": offset}
-    with db.read_only() as connection:
-        return [Event(*row) for row in connection.execute(_OF_DAY, params).fetchall()]
+    return [Event(*row) for row in db.read_only(_OF_DAY, params)]
 
 
 def search(query: str, extent: Extent, *, limit: int, offset: int) -> Sequence[Event]:
@@ -189,8 +186,7 @@ class _Search:
             "limit": self._limit - len(self.page),
             "offset": max(0, self._offset - self._found),
         }
-        with db.read_only() as connection:
-            return connection.execute(sql, {"query": self._query} | place | params).fetchall()
+        return db.read_only(sql, {"query": self._query} | place | params)
 
 
 def _whole_slices(end: datetime, span: timedelta) -> datetime:

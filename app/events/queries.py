@@ -51,36 +51,33 @@ _TSQUERY = """
 @functools.lru_cache(4096)
 def tsquery(wanted: Wanted) -> str | None:
     """The text as PostgreSQL's tsquery; None if there is nothing in it to look for."""
-    with db.read_only() as connection:
-        row = connection.execute(
-            _TSQUERY,
-            {
-                "words": list(wanted.words),
-                "phrases": list(wanted.phrases),
-                "unfinished": wanted.unfinished,
-            },
-        ).fetchone()
-    return None if row is None else row[0]
+    rows = db.read_only(
+        _TSQUERY,
+        {
+            "words": list(wanted.words),
+            "phrases": list(wanted.phrases),
+            "unfinished": wanted.unfinished,
+        },
+    )
+    return rows[0][0] if rows else None
 
 
 def active_days() -> tuple[date, date]:
     """The first and the last day, on any clock, that may have active events."""
-    with db.read_only() as connection:
-        row = connection.execute(
-            "SELECT min(starts_at)::date - 1, max(starts_at)::date + 1 FROM events"
-        ).fetchone()
-    return (date.max, date.min) if row is None or row[0] is None else (row[0], row[1])
+    ((first, last),) = db.read_only(
+        "SELECT min(starts_at)::date - 1, max(starts_at)::date + 1 FROM events"
+    )
+    return (date.max, date.min) if first is None else (first, last)
 
 
 def count_active(query: str | None, day: date | None) -> int:
     """How many active events match."""
     where = _where(query, day)
-    with db.read_only() as connection:
-        row = connection.execute(
-            f"SELECT count(*) FROM events WHERE {where}",  # noqa: S608 - of constants above
-            {"query": query, "day": day},
-        ).fetchone()
-    return 0 if row is None else int(row[0])
+    ((count,),) = db.read_only(
+        f"SELECT count(*) FROM events WHERE {where}",  # noqa: S608 - of constants above
+        {"query": query, "day": day},
+    )
+    return int(count)
 
 
 def find_active(query: str | None, day: date | None, *, limit: int, offset: int) -> Sequence[Event]:
@@ -88,18 +85,17 @@ def find_active(query: str | None, day: date | None, *, limit: int, offset: int)
     those that have begun, last begun first."""
     where = _where(query, day)
     title_first = f"{_IN_TITLE} DESC, " if query else ""
-    with db.read_only() as connection:
-        rows = connection.execute(
-            f"""
-            (SELECT id, title FROM events WHERE {where} AND {_UPCOMING}
-             ORDER BY {title_first}starts_at, id LIMIT %(reach)s)
-            UNION ALL
-            (SELECT id, title FROM events WHERE {where} AND {_BEGUN}
-             ORDER BY starts_at DESC, id DESC LIMIT %(reach)s)
-            LIMIT %(limit)s OFFSET %(offset)s
-            """,  # noqa: S608 - built of the constants above only
-            {"query": query, "day": day, "limit": limit, "offset": offset, "reach": offset + limit},
-        ).fetchall()
+    rows = db.read_only(
+        f"""
+        (SELECT id, title FROM events WHERE {where} AND {_UPCOMING}
+         ORDER BY {title_first}starts_at, id LIMIT %(reach)s)
+        UNION ALL
+        (SELECT id, title FROM events WHERE {where} AND {_BEGUN}
+         ORDER BY starts_at DESC, id DESC LIMIT %(reach)s)
+        LIMIT %(limit)s OFFSET %(offset)s
+        """,  # noqa: S608 - built of the constants above only
+        {"query": query, "day": day, "limit": limit, "offset": offset, "reach": offset + limit},
+    )
     return [Event(*row) for row in rows]
 
 

@@ -198,8 +198,7 @@ def test_a_search_that_takes_too_long_is_told_so(
     anybody: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def endless(*_: Any, **__: Any) -> Any:
-        with db.read_only() as connection:
-            return connection.execute("SELECT pg_sleep(30)")
+        return db.read_only("SELECT pg_sleep(30)")
 
     monkeypatch.setattr(archive, "search", endless)
     service.forget_pages()
@@ -210,5 +209,5 @@ def test_a_search_that_takes_too_long_is_told_so(
 
 
 def test_the_reading_session_cannot_write() -> None:
-    with pytest.raises(errors.Unavailable), db.read_only() as connection:
-        connection.execute("DELETE FROM events_archive WHERE id = 1")
+    with pytest.raises(errors.Unavailable):
+        db.read_only("DELETE FROM events_archive WHERE id = 1")

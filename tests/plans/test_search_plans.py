@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -84,23 +83,12 @@ def explained(filled: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any
     plans: list[Any] = []
     monkeypatch.setattr(db, "_pools", {})
     pool = db.Pool(filled, 2, db._read_only_options() | {"statement_timeout": 60_000})
-    execute = db.Connection.execute
 
-    @contextmanager
-    def explaining() -> Iterator[Any]:
+    def explaining(sql: Any, params: Any = None) -> Any:
         with pool.connection() as connection:
-            yield Explaining(connection)
-
-    class Explaining:
-        def __init__(self, connection: db.Connection) -> None:
-            self._connection = connection
-
-        def execute(self, sql: Any, params: Any = None) -> Any:
-            rows = execute(
-                self._connection, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + sql, params
-            )
-            plans.append(rows.fetchone()[0][0]["Plan"])
-            return execute(self._connection, sql, params)
+            plan = connection.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + sql, params)
+            plans.append(plan.fetchall()[0][0][0]["Plan"])
+            return connection.execute(sql, params).fetchall()
 
     monkeypatch.setattr(db, "read_only", explaining)
     service.forget_pages()
