@@ -65,17 +65,18 @@ def test_without_its_database_it_is_live_but_not_ready_and_says_so_to_buyers(
     assert buyer.get("/health/ready").status_code == 200
 
 
-@pytest.mark.parametrize("version", ["0000", "9999"])
-def test_a_database_at_another_migration_than_the_code_is_not_ready(
-    anybody: Caller, sql: psycopg.Connection[Any], version: str
+def test_a_database_at_an_older_migration_than_the_code_is_not_ready(
+    anybody: Caller, sql: psycopg.Connection[Any]
 ) -> None:
     row = sql.execute("SELECT version_num FROM alembic_version").fetchone()
     assert row is not None
     try:
-        sql.execute("UPDATE alembic_version SET version_num = %s", [version])
+        sql.execute("UPDATE alembic_version SET version_num = '0000'")
         answer = anybody.get("/health/ready")
         assert answer.status_code == 503
-        assert answer.json["migrations"] == f"at {version}, wanted {row[0]}"
+        assert answer.json["migrations"] == f"at 0000, wanted {row[0]}"
+        sql.execute("UPDATE alembic_version SET version_num = '9999'")
+        assert anybody.get("/health/ready").status_code == 200, "a deploy migrates first"
         sql.execute("DELETE FROM alembic_version")
         assert anybody.get("/health/ready").json["migrations"] == f"at nothing, wanted {row[0]}"
     finally:
