@@ -9,6 +9,8 @@ from loadtest import (
     authorization,
     booking,
     calibration,
+    failover,
+    failover_report,
     fleet,
     giveback,
     mixed,
@@ -16,6 +18,7 @@ from loadtest import (
     rush,
     search,
     sellout,
+    trust,
     worker,
 )
 from loadtest.gates import search_gates
@@ -35,6 +38,7 @@ def main() -> int:
     options = parse_options()
     if options.scenario == "worker":
         return worker.run(options.master_host, options.master_port, options.processes)
+    trust.TRUST.ca = options.ca
     try:
         with judging(options) as judge:
             outcome = SCENARIOS[options.scenario](options)
@@ -93,6 +97,7 @@ SCENARIOS: dict[str, Callable[[argparse.Namespace], Outcome]] = {
     "giveback": giveback.run,
     "rush": rush.run,
     "mixed": mixed.run,
+    "failover": failover.run,
 }
 
 
@@ -108,6 +113,7 @@ def figures(outcome: Outcome) -> Iterator[str]:
         yield from kinds(seen)
     is_scheduled = outcome.schedule is not NO_SCHEDULE or bool(seen.delay.counts)
     yield calibration.beside(seen, scheduled=is_scheduled)
+    yield from failover_report.lines(outcome.figures)
     yield from outcome.notes
 
 

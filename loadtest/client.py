@@ -10,6 +10,7 @@ from typing import Any
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, FastHttpSession
 from locust.event import EventHook
 
+from loadtest import trust
 from loadtest.record import Record
 
 TIMEOUT_SECONDS = 30.0
@@ -97,6 +98,8 @@ def calling(host: str, record: Record) -> Iterator[Caller]:
         connection_timeout=TIMEOUT_SECONDS,
         max_redirects=0,
         concurrency=1,
+        insecure=trust.TRUST.ca is None,
+        ssl_context_factory=trust.context,
     )
     with closing(session.client):
         yield Caller(session, record)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from httptools import HttpParserError, HttpResponseParser
 
+from loadtest import trust
 from loadtest.client import HEADERS, TIMEOUT_SECONDS
 
 RECEIVE = 65536
@@ -50,12 +51,7 @@ def look_up(host: str) -> Address:
     url = urlsplit(host)
     port = url.port or (443 if url.scheme == "https" else 80)
     family, _, _, _, sockaddr = socket.getaddrinfo(url.hostname, port, type=socket.SOCK_STREAM)[0]
-    context = None
-    if url.scheme == "https":
-        # As Locust's own clients do: a load test is no place to look at certificates.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    context = trust.context() if url.scheme == "https" else None
     return Address(str(url.hostname), url.netloc, url.path, family, sockaddr, context)
 
 

@@ -12,6 +12,7 @@ from loadtest.master import Master, Staff
 from loadtest.plan import Begin, Plan, soon
 from loadtest.stage import CannotStartError
 from loadtest.traffic import Traffic
+from loadtest.trust import TRUST
 
 # Files that are open besides the connections.
 SPARE_FILES = 64
@@ -27,7 +28,8 @@ def play(plan: Plan, staff: Staff) -> Traffic:
         return plan.act(plan, soon)
     users = -(-plan.users // staff.parts)
     parts = [
-        replace(plan, users=users, part=part, parts=staff.parts) for part in range(staff.parts)
+        replace(plan, users=users, part=part, parts=staff.parts, ca=TRUST.ca)
+        for part in range(staff.parts)
     ]
     whole = plan.notes()
     with Master(staff) as master:

@@ -2,15 +2,21 @@
 
 import argparse
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
-DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
-
-FACTOR = re.compile(r"\d{1,4}(?:\.\d+)?|\.\d+", re.ASCII)
+from loadtest.arguments import (
+    parse_ca,
+    parse_command,
+    parse_count,
+    parse_duration,
+    parse_factor,
+    parse_host,
+    parse_number,
+    parse_pids,
+    parse_seconds,
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,11 +36,17 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         scenario.add_argument(
             "--host", type=parse_host, required=True, help="http://127.0.0.1:8081"
         )
+        scenario.add_argument(
+            "--ca", type=parse_ca, help="PEM; who must have signed an HTTPS host's certificate"
+        )
         add_report_options(scenario)
         for add_group in groups:
             add_group(scenario)
     add_worker(scenarios)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if getattr(options, "ca", None) and not options.host.startswith("https:"):
+        parser.error(f"--ca is for an https address, and {options.host} is none")
+    return options
 
 
 def add_report_options(scenario: argparse.ArgumentParser) -> None:
@@ -165,6 +177,29 @@ def add_mixed_options(scenario: argparse.ArgumentParser) -> None:
     )
 
 
+def add_failover_options(scenario: argparse.ArgumentParser) -> None:
+    """Add who comes, what is broken when, and how much of it may be seen."""
+    scenario.add_argument(
+        "--duration", type=parse_duration, default=60, help="at least; as long as a command runs"
+    )
+    scenario.add_argument("--users", type=parse_count, default=20, help="buyers at a time; 20")
+    scenario.add_argument("--readers", type=parse_count, default=5, help="of each kind; 5")
+    scenario.add_argument("--pause-ms", type=parse_count, default=500, help="between visits; 500")
+    scenario.add_argument(
+        "--deadline", type=parse_duration, default=10, help="of a request, 30s at most; 10s"
+    )
+    for what, when in (("fault", "15s"), ("mend", "45s")):
+        scenario.add_argument(f"--{what}", type=parse_command, help="a shell command; none")
+        scenario.add_argument(f"--{what}-at", type=parse_duration, help=f"since the start; {when}")
+    scenario.add_argument("--writes-seconds", type=parse_seconds, help="without one; no gate")
+    scenario.add_argument("--reads-seconds", type=parse_seconds, help="without one; no gate")
+    scenario.add_argument("--failed", type=parse_number, help="requests at most; no gate")
+    scenario.add_argument(
+        "--recovery", type=parse_duration, default=60, help="waited for after the load; 60s"
+    )
+    scenario.add_argument("--no-reset", action="store_true", help="begin with seats as they are")
+
+
 _OPEN = (add_open_options, add_scale_options)
 _SELLING = (add_account_options, add_hold_options)
 SCENARIOS: dict[str, tuple[Any, ...]] = {
@@ -179,45 +214,9 @@ SCENARIOS: dict[str, tuple[Any, ...]] = {
     "sellout": ("All of event 1 is sold.", add_scale_options, add_sellout_options, *_SELLING),
     "giveback": ("90,000 users book, 10,000 give back.", *_OPEN, *_SELLING),
     "rush": ("Buyers of others, under a rush on event 1.", *_OPEN, *_SELLING, add_rush_options),
+    "failover": (
+        "What buyers see while something is broken.",
+        *(add_failover_options, add_account_options, add_hold_options),
+    ),
     "mixed": ("A day of everything.", *_OPEN, *_SELLING, add_mixed_options),
 }
-
-
-def parse_duration(text: str) -> int:
-    """Return the seconds of a duration like 90s, 10m or 1m30s."""
-    match = DURATION.fullmatch(text)
-    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    if total := hours * 3600 + minutes * 60 + seconds:
-        return total
-    raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 10m or 1m30s")
-
-
-def parse_count(text: str) -> int:
-    """Return a whole number from 1."""
-    if text.isascii() and text.isdigit() and int(text):
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
-
-
-def parse_pids(text: str) -> tuple[int, ...]:
-    """Return the numbers of processes."""
-    return tuple(parse_count(part) for part in text.split(","))
-
-
-def parse_factor(text: str) -> float:
-    """Return a number above 0, such as 0.05."""
-    if FACTOR.fullmatch(text) and float(text) > 0:
-        return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no factor like 0.05")
-
-
-def parse_host(text: str) -> str:
-    """Return the address of a service without a slash at its end."""
-    try:
-        url = urlsplit(text)
-        usable = url.scheme in {"http", "https"} and url.hostname and url.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in text or "?" in text or "#" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is no address like http://127.0.0.1:8081")
-    return text.rstrip("/")

@@ -1,6 +1,7 @@
 """What a run hands over to whoever prints or keeps it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from loadtest.gates import Gate
 from loadtest.record import Record
@@ -20,3 +21,5 @@ class Outcome:
     schedule: Schedule = NO_SCHEDULE
     notes: list[str] = field(default_factory=list)
     """What else is worth knowing, in sentences."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What this scenario alone has to say, by the name under which the report keeps it."""

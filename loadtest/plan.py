@@ -32,6 +32,8 @@ class Plan:
     accounts: tuple[Account, ...] = ()
     part: int = 0
     parts: int = 1
+    ca: str | None = None
+    """Whose certificate other processes must see; this one knows."""
 
     @property
     def moments(self) -> Iterator[float]:

@@ -5,6 +5,7 @@ import time
 from locust import FastHttpUser, User
 from locust.env import Environment
 
+from loadtest import trust
 from loadtest.accounts import Account
 from loadtest.client import TIMEOUT_SECONDS, Answer, Caller, calling
 from loadtest.gates import Gate, reset_gate
@@ -30,6 +31,11 @@ class Visitor(FastHttpUser):
     connection_timeout = TIMEOUT_SECONDS
     max_redirects = 0
     concurrency = 1
+    ssl_context_factory = staticmethod(trust.context)
+
+    def __init__(self, environment: Environment) -> None:
+        self.insecure = trust.TRUST.ca is None
+        super().__init__(environment)
 
     def on_stop(self) -> None:
         """Close the connection."""

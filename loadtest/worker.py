@@ -17,6 +17,7 @@ from loadtest import master
 from loadtest.fleet import require_files
 from loadtest.plan import Plan
 from loadtest.stage import CannotStartError
+from loadtest.trust import TRUST
 
 
 def run(host: str, port: int, processes: int) -> int:
@@ -72,6 +73,7 @@ def play(runner: WorkerRunner) -> None:
     runner.send_message(master.HERE)
     # As any worker of Locust, this one does what its master says.
     plan: Plan = pickle.loads(plans.get())
+    TRUST.ca = plan.ca
     try:
         require_files(plan.users)
         seen = plan.act(plan, begin)

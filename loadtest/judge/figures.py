@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from math import ceil, floor
@@ -39,6 +39,8 @@ class Run:
     notes: Sequence[str] = ()
     samples: Sequence[dict[str, Any]] = ()
     """What the watch saw of the servers."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What this scenario alone has to say."""
 
     @property
     def record(self) -> Record:
@@ -68,6 +70,7 @@ def figures(run: Run) -> Report:
         "correctness": correctness.findings(run.gates, run.record),
         "notes": [*run.record.notes, *run.notes],
         "errors": run.record.errors[:20],
+        **run.figures,
     }
     count = max((len(values) for values in report["series"].values()), default=0)
     report["servers"] = servers.seen(

@@ -17,7 +17,8 @@ from loadtest.traffic import Traffic
 ROOT = Path(".data/load")
 # Where things are does not make a run another run.
 NOT_SETTINGS = {
-    *("scenario", "host", "report", "pids", "database", "accounts"),
+    *("scenario", "host", "report", "pids", "database", "accounts", "ca"),
+    *("fault", "mend"),
     *("expect_workers_max_wait", "master_bind_host", "master_bind_port"),
 }
 
@@ -40,6 +41,7 @@ class Judge:
             outcome.schedule,
             [*outcome.notes, *limit(outcome)],
             self._watch.finish(),
+            outcome.figures,
         )
         try:
             yield f"report: {folder.write(figures(run), self._place)}"

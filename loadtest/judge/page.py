@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from loadtest.judge import html
+from loadtest.judge import failover, html
 from loadtest.judge.charts import charts, servers
 from loadtest.judge.html import Markup, milliseconds
 from loadtest.judge.points import MET, MOST_LATE_SHARE, NOT_MET, UNDECIDED, percent
@@ -26,6 +26,8 @@ def render(report: dict[str, Any]) -> Markup:
             html.section("Correctness", correctness(report), "cases found"),
         ),
     )
+    if "failover" in report:
+        body += failover.failure(report)
     body += html.section("Second by second", charts(report), "hover to read values off")
     body += html.section("Servers", servers(report), "second by second, on the same axis")
     body += html.section("What people came for", visits(report), "whole visits, milliseconds")
@@ -65,6 +67,8 @@ def moment(report: dict[str, Any]) -> str:
 def tiles(report: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
     """Yield the figures to be seen first."""
     totals = report["totals"]
+    if "failover" in report:
+        yield from failover.tiles(report["failover"])
     is_open = "answered_share_of_arrivals" in totals
     share = totals["answered_share_of_arrivals"] if is_open else totals["good_share"]
     of = "of all arrivals answered well" if is_open else "answered with 2xx or 3xx"

@@ -66,6 +66,14 @@ class Chart:
                     )
         return self._figure()
 
+    def mark(self, second: float, what: str) -> None:
+        """Draw a line at a second of the run, with a word beside it."""
+        x = self._x(second / self.slice_seconds)
+        self.parts.append(
+            f'<path class="one" d="M{x:.1f} {_TOP}V{_FLOOR}"/>'
+            f'<text x="{x + 4:.1f}" y="{_TOP + 8}">{escape(what)}</text>'
+        )
+
     def _x(self, number: float) -> float:
         return _LEFT + number / self.count * (_RIGHT_EDGE - _LEFT)
 
