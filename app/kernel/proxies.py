@@ -1,4 +1,4 @@
-"""The address of a client, seen through the proxies that are ours."""
+"""The end of a connection that is the client's, seen through the proxies that are ours."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ def client_address(environ: dict[str, Any]) -> str:
         if address not in trusted:
             break
     return address
+
+
+def client_port(environ: dict[str, Any]) -> str:
+    """The client's port; empty where the proxy in front does not tell."""
+    if environ.get("REMOTE_ADDR", "") in _trusted():
+        port: str = environ.get("HTTP_X_CLIENT_PORT", "")
+    else:
+        port = environ.get("REMOTE_PORT", "")
+    return port
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import msgspec
 
 from app.kernel.http import Access, Call, Message, Reply, Routes, message_reply
 from app.kernel.inputs import Id, Page, PageSize, RowNumber
-from app.kernel.proxies import client_address
+from app.kernel.proxies import client_address, client_port
 from app.seats import service
 from app.seats.models import SeatStatus
 
@@ -60,7 +60,7 @@ def list_seats(call: Call) -> Reply:
     buyer = service.Buyer(
         user_id=call.principal.user_id if call.principal else None,
         address=client_address(environ),
-        line=environ.get("REMOTE_PORT", ""),
+        line=client_port(environ),
         agent=environ.get("HTTP_USER_AGENT", ""),
     )
     body = service.list_seats(
