@@ -1,1 +1,1 @@
-"""A real OpenStack control plane on one machine, to apply Terraform to; no server ever boots."""
+"""A real OpenStack control plane on one machine, and a fleet of hosts on another network of it."""

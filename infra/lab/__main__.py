@@ -1,4 +1,4 @@
-"""`python -m infra.lab`: up, status, down, list, trace, provider."""
+"""`python -m infra.lab`: up, status, down, list, trace, provider; fleet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from infra.lab import cloud, processes
 from infra.lab.errors import LabError
+from infra.lab.fleet.commands import add_commands
 from infra.lab.openstack.listing import list_names, list_resources
 from infra.lab.ovn.trace import Tracer
 from infra.lab.provider import build_provider
@@ -24,7 +25,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Broken off; python -m infra.lab down removes what was begun.", file=sys.stderr)
+        print("Broken off; the command `down` removes what was begun.", file=sys.stderr)
         return 1
     return 0
 
@@ -51,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
             _add_trace_arguments(command)
         if name == "list":
             command.add_argument("--names", action="store_true", help="names and ids alone")
+    what = "hosts of Debian 13 to converge and to break"
+    add_commands(commands.add_parser("fleet", help=what, description=what))
     return parser
 
 

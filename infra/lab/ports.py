@@ -22,10 +22,10 @@ def choose_ports(names: Sequence[str]) -> dict[str, int]:
     raise OSError(f"No {len(names)} free ports in a row between {_FIRST} and {_LAST}.")
 
 
-def takes_connections(port: int) -> bool:
+def takes_connections(port: int, address: str = "127.0.0.1") -> bool:
     """Whether somebody listens on a port of this machine."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+        socket.create_connection((address, port), timeout=2).close()
     except OSError:
         return False
     return True

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.lab.errors import LabError
-from infra.lab.state import Lab
+from infra.lab.state import LabFolder
 
 PATIENCE = 300.0  # For conditions: seconds that a slow machine may need.
 
@@ -36,13 +36,13 @@ class Process:
 
 
 def start(
-    lab: Lab, name: str, command: Sequence[object], environ: Mapping[str, str] | None = None
+    lab: LabFolder, name: str, command: Sequence[object], environ: Mapping[str, str] | None = None
 ) -> None:
     """Start a process that outlives this one; what it says goes to the log of its name."""
     _spawn(lab, name, command, environ or {}, lab.run / f"{name}{_SERVICE}")
 
 
-def run(lab: Lab, name: str, command: Sequence[object], environ: Mapping[str, str]) -> None:
+def run(lab: LabFolder, name: str, command: Sequence[object], environ: Mapping[str, str]) -> None:
     """Run a command to its end. Raises LabError with the end of its log when it fails."""
     record = lab.run / f"{name}{_COMMAND}"
     _, status = os.waitpid(_spawn(lab, name, command, environ, record), 0)
@@ -51,7 +51,7 @@ def run(lab: Lab, name: str, command: Sequence[object], environ: Mapping[str, st
         raise LabError(f"{name} failed.{tail(lab, name)}")
 
 
-def wait_for(lab: Lab, name: str, is_ready: Callable[[], bool]) -> None:
+def wait_for(lab: LabFolder, name: str, is_ready: Callable[[], bool]) -> None:
     """Wait until a process is ready. Raises LabError when it is late or another one has died."""
     deadline = time.monotonic() + PATIENCE
     while not is_ready():
@@ -62,7 +62,7 @@ def wait_for(lab: Lab, name: str, is_ready: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def is_alive(lab: Lab, name: str) -> bool:
+def is_alive(lab: LabFolder, name: str) -> bool:
     """Whether the process that was started under the name runs."""
     recorded = _recorded(lab.folder, _SERVICE).get(name)
     fields = _stat(recorded[0]) if recorded else None
@@ -71,7 +71,7 @@ def is_alive(lab: Lab, name: str) -> bool:
     )
 
 
-def end(lab: Lab, name: str) -> None:
+def end(lab: LabFolder, name: str) -> None:
     """Ask a process to end in its own way, and wait until it has."""
     pid, _ = _recorded(lab.folder, _SERVICE)[name]
     _signal(pid, signal.SIGTERM)
@@ -83,17 +83,17 @@ def end(lab: Lab, name: str) -> None:
     (lab.run / f"{name}{_SERVICE}").unlink()
 
 
-def names(lab: Lab) -> list[str]:
+def names(lab: LabFolder) -> list[str]:
     """The names under which processes were started."""
     return sorted(_recorded(lab.folder, _SERVICE))
 
 
-def dead_names(lab: Lab) -> list[str]:
+def dead_names(lab: LabFolder) -> list[str]:
     """The names of the processes that should run and do not."""
     return [name for name in names(lab) if not is_alive(lab, name)]
 
 
-def tail(lab: Lab, name: str) -> str:
+def tail(lab: LabFolder, name: str) -> str:
     """The end of a log, as the end of an error's message."""
     path = lab.log / f"{name}.log"
     lines = path.read_text(errors="replace").strip().splitlines()[-_TAIL:]
@@ -133,7 +133,7 @@ def kill(folder: Path, *, but: Collection[str] = ()) -> None:
 
 
 def _spawn(
-    lab: Lab, name: str, command: Sequence[object], environ: Mapping[str, str], record: Path
+    lab: LabFolder, name: str, command: Sequence[object], environ: Mapping[str, str], record: Path
 ) -> int:
     with (lab.log / f"{name}.log").open("ab") as log:
         child = subprocess.Popen(

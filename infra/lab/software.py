@@ -36,7 +36,7 @@ def install_software() -> Path:
     folder = cache_folder() / "openstack" / _key()
     complete = folder / "complete"
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with locked(folder):
         if complete.exists():
             say(f"software: in {folder}")
             return folder
@@ -113,7 +113,7 @@ def _run(command: list[str], log: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold the folder, so that two labs that start at once install once."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
