@@ -11,7 +11,7 @@ HOST ?= http://127.0.0.1:$(PORT)
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run data test test-debian plans crashes histories browser check load load-worker load-compare load-capacity load-calibrate chaos bench bulkhead sweep cloud-plan cloud-apply cloud-destroy cloud-erase cloud-roll cloud-orphans lab-cloud lab-cloud-down test-cloud lock clean
+.PHONY: help run data test test-debian plans crashes histories browser check load load-worker load-compare load-capacity load-calibrate chaos bench bulkhead sweep cloud-plan cloud-apply cloud-destroy cloud-erase cloud-roll cloud-orphans lab-cloud lab-cloud-down test-cloud release play lab-fleet lab-fleet-down test-fleet lock clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ check: $(VENV)/.test  ## Run the static checks: ruff, mypy, and of infra what Te
 	@$(bin)/mypy
 	@$(bin)/python -m infra.check
 
-scenarios := authorization|booking|events|archive|authenticate|sellout|giveback|rush|mixed
+scenarios := authorization|booking|events|archive|authenticate|sellout|giveback|rush|mixed|failover
 
 load: $(VENV)/.test  ## Play a load scenario of the table in loadtest/README.md: make load SCENARIO=booking [HOST=http://127.0.0.1:8081] [DURATION=60s] [ARGS="--scale 0.05"].
 	@$(bin)/python -m loadtest $(or $(SCENARIO),$(error SCENARIO is missing: make load SCENARIO=$(scenarios))) --host "$(HOST)" $(if $(DURATION),--duration "$(DURATION)") $(ARGS)
@@ -111,9 +111,31 @@ lab-cloud-down: $(VENV)/.cloud  ## End the lab's cloud and leave nothing of it b
 test-cloud: $(VENV)/.test  ## Test the Terraform code against the lab's cloud: make test-cloud [ARGS="-m 'not long'"].
 	@LAB_CLOUD="$(DATA_DIR)/lab-cloud" $(bin)/python -m pytest tests/deployment/cloud $(ARGS)
 
+inventory = $(or $(INVENTORY),infra/.state/$(environment)/inventory.yml $(wildcard infra/environments/$(ENV)/ansible.yml))
+
+play: $(VENV)/.ops  ## Run a playbook on an environment's hosts: make play PLAY=site ENV=hackathon [ARGS="--check --diff"] (ansible/README.md).
+	@cd ansible && $(abspath $(bin))/ansible-playbook $(foreach file,$(inventory),--inventory $(abspath $(file))) \
+	    $(or $(PLAY),$(error PLAY is missing: make play PLAY=site ENV=hackathon)).yml $(ARGS)
+
+fleet_dir = $(DATA_DIR)/lab-fleet
+
+lab-fleet: $(VENV)/.local $(VENV)/.ops  ## Bring up Biletter on eight hosts of this machine, as root on Debian (infra/lab/README.md).
+	@$(bin)/python -m infra.lab fleet up --dir "$(fleet_dir)"
+	@$(MAKE) --no-print-directory release ALLOW_DIRTY=1
+	@$(MAKE) --no-print-directory play PLAY=site INVENTORY="$(fleet_dir)/inventory.yml"
+
+lab-fleet-down: $(VENV)/.local $(VENV)/.ops  ## End the lab's hosts and leave nothing of them behind.
+	@$(bin)/python -m infra.lab fleet down --dir "$(fleet_dir)"
+
+test-fleet: $(VENV)/.test  ## Break the lab's fleet while buyers come, and deploy to it: make test-fleet [ARGS="-m 'not long'"].
+	@LAB_FLEET="$(fleet_dir)" $(bin)/python -m pytest tests/deployment/fleet $(ARGS)
+
+release: $(VENV)/.local  ## Build what the app hosts run, as one file in .data/releases: make release [ALLOW_DIRTY=1].
+	@ALLOW_DIRTY="$(ALLOW_DIRTY)" $(bin)/python -m infra.release build
+
 lock: $(VENV)/.test  ## Pin the newest versions of all dependencies again, with hashes, for Python 3.11 to 3.13.
 	@$(bin)/python -m pip --disable-pip-version-check --quiet install uv
-	@for set in requirements/{run,local,cloud,test} infra/lab/openstack/{requirements,installer}; do \
+	@for set in requirements/{run,local,cloud,ops,test} infra/lab/openstack/{requirements,installer}; do \
 	    $(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	        --no-emit-index-url --no-emit-find-links --no-header \
 	        $$set.in --output-file $$set.txt || exit; \
@@ -135,6 +157,11 @@ $(VENV)/.local: requirements/local.txt | $(bin)/python
 $(VENV)/.cloud: requirements/cloud.txt | $(bin)/python
 	@echo "Installing what the cloud commands need into $(VENV) ..."
 	@$(pip) -r requirements/cloud.txt
+	@touch $@
+
+$(VENV)/.ops: requirements/ops.txt | $(bin)/python
+	@echo "Installing what the playbooks need into $(VENV) ..."
+	@$(pip) -r requirements/ops.txt
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt | $(bin)/python
