@@ -51,6 +51,7 @@ check: $(VENV)/.test  ## Run the static checks: ruff, mypy, and of infra what Te
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy
 	@$(bin)/python -m infra.check
+	@cd ansible && $(abspath $(bin))/ansible-lint --offline --profile production -q
 
 scenarios := authorization|booking|events|archive|authenticate|sellout|giveback|rush|mixed|failover
 
@@ -123,6 +124,9 @@ lab-fleet: $(VENV)/.local $(VENV)/.ops  ## Bring up Biletter on eight hosts of t
 	@$(bin)/python -m infra.lab fleet up --dir "$(fleet_dir)"
 	@$(MAKE) --no-print-directory release ALLOW_DIRTY=1
 	@$(MAKE) --no-print-directory play PLAY=site INVENTORY="$(fleet_dir)/inventory.yml"
+	@$(bin)/python -m app.dataset generate small "$(fleet_dir)/dataset"
+	@$(MAKE) --no-print-directory play PLAY=import_dataset INVENTORY="$(fleet_dir)/inventory.yml" \
+	    ARGS="-e from=$(abspath $(fleet_dir))/dataset"
 
 lab-fleet-down: $(VENV)/.local $(VENV)/.ops  ## End the lab's hosts and leave nothing of them behind.
 	@$(bin)/python -m infra.lab fleet down --dir "$(fleet_dir)"

@@ -12,7 +12,7 @@ from app.kernel import config
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = (
     *("README.md", "ARCHITECTURE.md", "loadtest/README.md"),
-    *("infra/README.md", "infra/lab/README.md"),
+    *("infra/README.md", "infra/lab/README.md", "ansible/README.md"),
 )
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 

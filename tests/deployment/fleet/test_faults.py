@@ -1,0 +1,105 @@
+"""Things break while buyers come: for how long nothing is sold, and that nothing is lost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.lab.fleet import faults
+from tests.deployment.fleet.operator import Operator
+
+FROM = ["--fault-at", "12s", "--duration", "45s", "--users", "10", "--readers", "3"]
+"""The fault comes when the crowd is at its pace, and buyers stay until it is over."""
+
+
+@pytest.fixture(autouse=True)
+def whole(operator: Operator) -> Iterator[None]:
+    """Everything runs before the fault, and again after it."""
+    operator.await_whole()
+    yield
+    for host in operator.fleet.hosts:
+        faults.start(operator.fleet, host)
+    operator.await_whole()
+
+
+def fleet_command(operator: Operator, fault: str, host: str) -> str:
+    return f"{sys.executable} -m infra.lab fleet {fault} --dir {operator.fleet.folder} {host}"
+
+
+def kill_command(operator: Operator, host: str, pids: str) -> str:
+    return f"ssh -F {operator.fleet.ssh_config} {host} 'sudo sh -c \"kill -9 {pids}\"'"
+
+
+def failed_over(operator: Operator, folder: Path, fault: str, writes: float) -> dict[str, Any]:
+    """What buyers saw; the load's own gates say that nothing was lost or sold twice."""
+    gates = ("--writes-seconds", str(writes), "--fault", fault)
+    found: dict[str, Any] = operator.load("failover", folder, *FROM, *gates)["failover"]
+    assert (found["lost"], found["doubled"]) == (0, 0)
+    assert found["acknowledged"]["selections"] > 0
+    return found
+
+
+def test_the_loss_of_the_primarys_host_stops_sales_for_seconds_and_the_catalogue_not_at_all(
+    operator: Operator, tmp_path: Path
+) -> None:
+    primary = operator.primary()
+    found = failed_over(operator, tmp_path, fleet_command(operator, "power-off", primary), 25)
+    assert operator.primary() != primary
+    assert found["reads"]["by_kind"]["catalogue"]["longest_gap_seconds"] < 5
+
+
+@pytest.mark.long
+def test_the_death_of_the_primarys_process_stops_sales_for_a_moment(
+    operator: Operator, tmp_path: Path
+) -> None:
+    pid = "\\$(head -1 /var/lib/postgresql/17/biletter/postmaster.pid)"
+    failed_over(operator, tmp_path, kill_command(operator, operator.primary(), pid), 5)
+
+
+@pytest.mark.long
+def test_the_death_of_patroni_stops_nothing(operator: Operator, tmp_path: Path) -> None:
+    pid = "\\$(systemctl show --property MainPID --value patroni)"
+    failed_over(operator, tmp_path, kill_command(operator, operator.primary(), pid), 5)
+
+
+@pytest.mark.long
+def test_a_cut_off_primary_sells_nothing_that_is_lost(operator: Operator, tmp_path: Path) -> None:
+    primary = operator.primary()
+    failed_over(operator, tmp_path, fleet_command(operator, "cut", primary), 25)
+    faults.mend(operator.fleet, primary)
+
+
+@pytest.mark.long
+def test_a_lost_replica_is_not_noticed(operator: Operator, tmp_path: Path) -> None:
+    replica = next(name for name, one in operator.members().items() if one["Role"] != "Leader")
+    failed_over(operator, tmp_path, fleet_command(operator, "power-off", replica), 5)
+
+
+@pytest.mark.long
+def test_a_lost_edge_is_replaced_by_the_other(operator: Operator, tmp_path: Path) -> None:
+    holder = next(
+        host
+        for host in ("edge-1", "edge-2")
+        if operator.fleet.vip in operator.on(host, "ip -brief address")
+    )
+    failed_over(operator, tmp_path, fleet_command(operator, "power-off", holder), 3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("host", "pids"),
+    [("edge-1", "\\$(pgrep -x haproxy)"), ("app-1", "\\$(pgrep -of gunicorn)")],
+)
+def test_the_death_of_a_process_of_an_edge_or_of_the_service_is_short(
+    operator: Operator, tmp_path: Path, host: str, pids: str
+) -> None:
+    failed_over(operator, tmp_path, kill_command(operator, host, pids), 3)
+
+
+@pytest.mark.long
+def test_a_lost_app_host_leaves_the_other_selling(operator: Operator, tmp_path: Path) -> None:
+    failed_over(operator, tmp_path, fleet_command(operator, "power-off", "app-1"), 5)
