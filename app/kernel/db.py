@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 from psycopg import errors as pg
 
@@ -17,6 +17,7 @@ __all__ = ["Connection", "Params", "Pool", "Row", "translated"]
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Params = dict[str, Any]
 
 _pools: dict[str, Pool] = {}
@@ -64,19 +65,29 @@ def read_only(sql: LiteralString, params: Params | None = None) -> Sequence[Row]
 
 def one(sql: LiteralString, params: Params | None = None) -> Row | None:
     """Run a single statement, which is its own transaction, and return its first row."""
-    with primary().connection() as connection:
-        return connection.execute(sql, params).fetchone()
+    return _on_primary(lambda connection: connection.execute(sql, params).fetchone())
 
 
 def rows(sql: LiteralString, params: Params | None = None) -> Sequence[Row]:
     """Run a single statement, which is its own transaction, and return all its rows."""
-    with primary().connection() as connection:
-        return connection.execute(sql, params).fetchall()
+    return _on_primary(lambda connection: connection.execute(sql, params).fetchall())
 
 
 def connect(application_name: str, **options: Any) -> Connection:
     """A connection of the caller's own, for what takes longer than a use of the pool may."""
     return open_connection(application_name, conninfo=settings().database_url, **options)
+
+
+def _on_primary(work: Callable[[Connection], T]) -> T:
+    """Run a single statement; once more if the server left before it could have committed."""
+    try:
+        with primary().connection() as connection:
+            return work(connection)
+    except errors.Unavailable as error:
+        if not isinstance(error.__cause__, (pg.AdminShutdown, pg.ReadOnlySqlTransaction)):
+            raise
+    with primary().connection() as connection:
+        return work(connection)
 
 
 def _read(url: str, sql: LiteralString, params: Params | None) -> Sequence[Row]:

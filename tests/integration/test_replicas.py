@@ -145,6 +145,93 @@ def test_a_read_that_takes_too_long_is_not_asked_twice(app: Any, replica: str) -
         assert time.monotonic() - started < 0.39
 
 
+def backends() -> list[int]:
+    """The processes behind the pool's idle connections, of which there are three."""
+    queries = [gevent.spawn(db.rows, "SELECT pg_backend_pid(), pg_sleep(0.1)") for _ in range(3)]
+    return [query.get(timeout=5)[0][0] for query in queries]
+
+
+def terminate(url: str, pids: list[int]) -> None:
+    with psycopg.connect(url, autocommit=True) as other:
+        ended = other.execute("SELECT pg_terminate_backend(p, 5000) FROM unnest(%s) AS p", [pids])
+        assert ended.fetchall() == [(True,)] * len(pids)
+
+
+def test_connections_that_the_server_ended_are_noticed_by_nobody(
+    buyer: Caller, event: Event, environment: dict[str, str]
+) -> None:
+    with fresh_pools():
+        terminate(environment["DATABASE_URL"], backends())
+        with db.transaction() as connection:
+            connection.execute("SELECT 1")
+        terminate(environment["DATABASE_URL"], backends())
+        assert buyer.post("/api/bookings", event_id=event.id).status_code == 201
+
+
+def test_a_statement_that_the_server_ended_is_sent_once_more_and_a_transaction_is_not(
+    app: Any, environment: dict[str, str]
+) -> None:
+    del app
+
+    def in_a_transaction() -> None:
+        with db.transaction() as connection:
+            connection.execute("SELECT pg_sleep(1)")
+
+    with fresh_pools(), psycopg.connect(environment["DATABASE_URL"], autocommit=True) as other:
+        alone = gevent.spawn(db.one, "SELECT 7, pg_sleep(1)")
+        together = gevent.spawn(in_a_transaction)
+        ended = 0
+        while ended < 2:
+            ended += len(other.execute(END_SLEEPERS).fetchall())
+            gevent.sleep(0.01)
+        row = alone.get(timeout=5)
+        assert row is not None
+        assert row[0] == 7
+        with pytest.raises(errors.Unavailable):
+            together.get(timeout=5)
+
+
+END_SLEEPERS = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'PgSleep'
+"""
+
+
+def test_while_another_primary_is_chosen_buyers_wait_instead_of_being_refused(
+    buyer: Caller, event: Event, environment: dict[str, str]
+) -> None:
+    url = environment["DATABASE_URL"]
+    params = conninfo_to_dict(url)
+    several = params | {
+        "host": f"127.0.0.1,{params['host']}",
+        "port": f"{free_port()},{params.get('port') or 5432}",
+        "target_session_attrs": "read-write",
+    }
+    with psycopg.connect(url, autocommit=True) as other:
+        set_read_only(other, "on")
+        try:
+            with fresh_pools(DATABASE_URL=make_conninfo("", **several)):
+                booking = gevent.spawn(buyer.post, "/api/bookings", event_id=event.id)
+                gevent.sleep(0.5)
+                assert not booking.ready()
+                set_read_only(other, "off")
+                assert booking.get(timeout=5).status_code == 201
+        finally:
+            set_read_only(other, "off")
+            other.execute("ALTER SYSTEM RESET default_transaction_read_only")
+
+
+def set_read_only(connection: psycopg.Connection[Any], value: str) -> None:
+    """As a standby, as far as target_session_attrs can see."""
+    connection.execute("SET default_transaction_read_only = off")
+    connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+    connection.execute("SELECT pg_reload_conf()")
+    deadline = time.monotonic() + 5
+    with psycopg.connect(connection.info.dsn, autocommit=True) as other:
+        while other.execute("SHOW default_transaction_read_only").fetchone() != (value,):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
 def test_the_next_connection_begins_where_the_primary_was_found(
     app: Any, environment: dict[str, str]
 ) -> None:
