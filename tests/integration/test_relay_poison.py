@@ -49,7 +49,7 @@ def test_a_lost_connection_is_not_held_against_the_message(post: Post) -> None:
     (message_id,) = post.publish(1)
 
     def cut(connection: db.Connection, _message: relay.Message) -> None:
-        connection.cut()
+        connection.give_up()
         connection.execute("SELECT 1")
 
     with pytest.raises(errors.Unavailable):
