@@ -34,9 +34,10 @@ Row = tuple[Any, ...]
 
 _CONNECT_SECONDS = 3  # For each host of an address; one that is gone does not even refuse.
 _CANCEL_SECONDS = 1.0
-_poll = monkey.get_original("select", "poll")  # It never waits here; gevent's costs 20 µs, it 1.
 _LOOK_SECONDS = 0.2  # Between two looks for a primary.
 _WAIT_FOR_STANDBYS = "SyncRepWaitForLSN"  # PostgreSQL's name for it, the same in all languages.
+
+_poll = monkey.get_original("select", "poll")  # It never waits here; gevent's costs 20 µs, it 1.
 
 
 class Connection(psycopg.Connection[Row]):
