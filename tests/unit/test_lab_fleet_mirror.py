@@ -25,14 +25,16 @@ Enabled: no
 Types: deb
 URIs: https://disabled.example/debian
 Suites: bookworm-security
+Components: main
 
 Types: deb
 URIs: https://security.example/debian-security
 Suites: bookworm-security
+Components: main
 """
 LINES = """\
 # deb http://commented.example/debian trixie main
-deb [signed-by=/a.gpg] http://vendor.example/apt tool main
+deb [arch=amd64] http://vendor.example/apt tool main
 deb http://mirror.example/debian trixie main
 """
 
