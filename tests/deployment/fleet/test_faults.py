@@ -74,6 +74,15 @@ def test_a_cut_off_primary_sells_nothing_that_is_lost(operator: Operator, tmp_pa
 
 
 @pytest.mark.long
+def test_a_frozen_primary_holds_nobody_for_long(operator: Operator, tmp_path: Path) -> None:
+    primary = operator.primary()
+    try:
+        failed_over(operator, tmp_path, fleet_command(operator, "freeze", primary), 35)
+    finally:
+        faults.thaw(operator.fleet, primary)
+
+
+@pytest.mark.long
 def test_a_lost_replica_is_not_noticed(operator: Operator, tmp_path: Path) -> None:
     replica = next(name for name, one in operator.members().items() if one["Role"] != "Leader")
     failed_over(operator, tmp_path, fleet_command(operator, "power-off", replica), 2)
