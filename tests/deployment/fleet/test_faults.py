@@ -99,6 +99,14 @@ def test_a_lost_edge_is_replaced_by_the_other(operator: Operator, tmp_path: Path
 
 
 @pytest.mark.long
+def test_edges_that_cannot_hear_each_other_both_serve(operator: Operator, tmp_path: Path) -> None:
+    try:
+        failed_over(operator, tmp_path, fleet_command(operator, "part", "edge-1 edge-2"), 3)
+    finally:
+        faults.join(operator.fleet)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("host", "pids"),
     [("edge-1", "\\$(pgrep -x haproxy)"), ("app-1", "\\$(pgrep -of gunicorn)")],
