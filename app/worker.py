@@ -13,7 +13,9 @@ monkey.patch_all()
 import logging  # noqa: E402 - after the patch, as everything here
 import signal  # noqa: E402
 import sys  # noqa: E402
+import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
+from functools import partial  # noqa: E402
 from typing import NamedTuple  # noqa: E402
 
 import gevent  # noqa: E402
@@ -22,13 +24,15 @@ from gevent.event import Event  # noqa: E402
 from app.bookings import service as bookings  # noqa: E402
 from app.checkout import places  # noqa: E402
 from app.checkout import service as checkout  # noqa: E402
-from app.kernel import config, db, errors, logs, relay  # noqa: E402
+from app.kernel import config, db, errors, logs, metrics, relay  # noqa: E402
 from app.kernel.wake import Listener  # noqa: E402
 from app.notifications import service as notifications  # noqa: E402
 from app.operations import reconciling  # noqa: E402
+from app.operations.telling import Domain  # noqa: E402
 from app.payments import refunds  # noqa: E402
 from app.payments import service as payments  # noqa: E402
 from app.provider import service as provider  # noqa: E402
+from app.server import scraped  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +76,7 @@ def repeat(job: Job, woken: Event, stop: Event) -> None:
     while not stop.is_set():
         woken.clear()  # Before the work, so that what comes meanwhile is looked at afterwards.
         try:
-            found = job.work()
+            found = take_turn(job)
         except errors.Problem as problem:
             log.warning("job has to wait", extra={"job": job.name, "error": problem.code})
             stop.wait(_PAUSE_AFTER_FAULT)
@@ -81,6 +85,19 @@ def repeat(job: Job, woken: Event, stop: Event) -> None:
             stop.wait(_PAUSE_AFTER_FAULT)
         else:
             woken.wait(0 if found else job.seconds)
+
+
+def take_turn(job: Job) -> int:
+    """Do a job once, and count that."""
+    began, outcome = time.monotonic(), "failed"
+    try:
+        found = job.work()
+        outcome = "done"
+        metrics.JOB_LAST_SUCCESS.labels(job.name).set_to_current_time()
+    finally:
+        metrics.JOB_RUNS.labels(job.name, outcome).inc()
+        metrics.JOB_SECONDS.labels(job.name).observe(time.monotonic() - began)
+    return found
 
 
 def finish_work() -> None:
@@ -108,11 +125,14 @@ def main() -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, end)
-    listening = gevent.spawn(listener.run)
+    listening = [gevent.spawn(listener.run)]
+    if settings.metrics_bind:
+        tell = partial(metrics.exposition, Domain())
+        listening.append(gevent.spawn(scraped.serve, settings.metrics_bind, tell))
     running = [gevent.spawn(repeat, job, listener.events[job.name], stop) for job in todo]
     gevent.joinall(running)
     finish_work()
-    listening.kill()
+    gevent.killall(listening)
     db.close()
     return 0
 

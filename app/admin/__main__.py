@@ -5,6 +5,7 @@
     python -m app.admin refunds list|show|retry|paid
     python -m app.admin reconcile
     python -m app.admin differences list|resolve ID --note …
+    python -m app.admin probe
 
 Exit code 0: done, all is well; 1: refused, and one sentence says why, or the doctor has found
 something; 2: wrong arguments.
@@ -18,7 +19,7 @@ import argparse  # noqa: E402 - after the patch, as everything here
 import sys  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 
-from app.admin import health, refunds, work  # noqa: E402
+from app.admin import health, probe, refunds, work  # noqa: E402
 from app.kernel import config, db, errors  # noqa: E402
 
 
@@ -45,9 +46,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     areas = parser.add_subparsers(
-        required=True, metavar="doctor|work|refunds|reconcile|differences"
+        required=True, metavar="doctor|work|refunds|reconcile|differences|probe"
     )
-    for area in (health, work, refunds):
+    for area in (health, work, refunds, probe):
         area.add_to(areas)
     return parser.parse_args(arguments)
 

@@ -19,7 +19,7 @@ _CREATE = """
                max_seats_per_booking,
                CASE WHEN one_booking_per_user THEN id || ':' || %(user_id)s::bigint END
         FROM events
-        WHERE id = %(event_id)s AND status IN ('PUBLISHED', 'RESCHEDULED')
+        WHERE id = %(event_id)s AND status IN ('PUBLISHED', 'RESCHEDULED', 'UNLISTED')
           AND (sales_from IS NULL OR sales_from <= clock_timestamp())
           AND (sales_until IS NULL OR sales_until > clock_timestamp())
         RETURNING id, user_id, event_id, status, expires_at
@@ -45,7 +45,7 @@ _CREATE_MANY = """
         CROSS JOIN LATERAL (
             SELECT id, hold_seconds, currency, max_seats_per_booking
             FROM events
-            WHERE id = w.event_id AND status IN ('PUBLISHED', 'RESCHEDULED')
+            WHERE id = w.event_id AND status IN ('PUBLISHED', 'RESCHEDULED', 'UNLISTED')
               AND (sales_from IS NULL OR sales_from <= clock_timestamp())
               AND (sales_until IS NULL OR sales_until > clock_timestamp())
               AND NOT one_booking_per_user

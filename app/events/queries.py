@@ -65,7 +65,8 @@ def tsquery(wanted: Wanted) -> str | None:
 def active_days() -> tuple[date, date]:
     """The first and the last day, on any clock, that may have active events."""
     ((first, last),) = db.read_only(
-        "SELECT min(starts_at)::date - 1, max(starts_at)::date + 1 FROM events"
+        f"SELECT min(starts_at)::date - 1, max(starts_at)::date + 1 FROM events "  # noqa: S608
+        f"WHERE {_IN_CATALOGUE}"
     )
     return (date.max, date.min) if first is None else (first, last)
 

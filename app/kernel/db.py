@@ -11,7 +11,8 @@ from psycopg import errors as pg
 
 from app.kernel import errors
 from app.kernel.config import settings
-from app.kernel.pool import Connection, Pool, Row, open_connection, translated
+from app.kernel.driver_errors import translated
+from app.kernel.pool import Connection, Pool, Row, open_connection
 
 __all__ = ["Connection", "Params", "Pool", "Row", "translated"]
 
@@ -27,14 +28,16 @@ def primary() -> Pool:
     """The pool of the primary."""
     if "primary" not in _pools:
         config = settings()
-        _pools["primary"] = Pool(config.database_url, config.database_pool_size, _options())
+        _pools["primary"] = Pool(
+            config.database_url, config.database_pool_size, _options(), "primary"
+        )
     return _pools["primary"]
 
 
 def close() -> None:
     """Close all idle connections of this process."""
     for pool in _pools.values():
-        pool.discard()
+        pool.end()
     _pools.clear()
 
 
@@ -101,7 +104,8 @@ def _readers(url: str) -> Pool:
     Its connections are its own, so that slow searches never take those that sell seats.
     """
     if url not in _pools:
-        _pools[url] = Pool(url, settings().database_read_pool_size, _read_only_options())
+        size = settings().database_read_pool_size
+        _pools[url] = Pool(url, size, _read_only_options(), "replica")
     return _pools[url]
 
 

@@ -18,11 +18,12 @@ from typing import Any
 import msgspec
 import psycopg
 
-from app.kernel import errors, logs, metrics
+from app.kernel import errors, live, logs, metrics, spans
 from app.kernel.auth import BasicAuthentication, Principal
 from app.kernel.config import settings
 from app.kernel.http import Access, Call, Endpoint, Environ, Reply, problem_reply
 from app.kernel.parsing import decode_body, parse_query, read_body
+from app.kernel.tracing import tracer
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Front:
         self._fallback = fallback
         self._ids = _request_ids()
         self._log_all = settings().log_requests == "all"
+        self._tracer = tracer()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method: str = environ["REQUEST_METHOD"]
@@ -57,13 +59,17 @@ class Front:
         started = time.perf_counter()
         request_id = given_request_id(environ) or self._ids()
         token = logs.request_id.set(request_id)
+        live.IN_FLIGHT.add(1)
         try:
             if route is None and path not in self._methods:
                 return self._fall_back(environ, request_id, start_response)
             if route is None:
                 reply = self._method_not_allowed(path)
             else:
-                reply = route.answer(environ)
+                if self._tracer is None and "HTTP_X_SERVER_TIMING" not in environ:
+                    reply = route.answer(environ)
+                else:
+                    reply = self._watched(route, environ, started)
                 seconds = time.perf_counter() - started
                 route.count(reply.status, seconds)
                 if (
@@ -73,8 +79,36 @@ class Front:
                 ):
                     _log_request(method, path, reply.status, seconds)
         finally:
+            live.IN_FLIGHT.add(-1)
             logs.request_id.reset(token)
         return respond(reply, request_id, start_response)
+
+    def _watched(self, route: _Route, environ: Environ, started: float) -> Reply:
+        """Answer a request that may be traced, or whose caller asks where the time goes."""
+        is_asked = spans.is_asked_for(environ)
+        is_traced = self._tracer is not None and self._tracer.wants()
+        if not is_asked and not is_traced:
+            return route.answer(environ)
+        noted = spans.Spans()
+        token = spans.watched.set(noted)
+        try:
+            reply = route.answer(environ)
+        finally:
+            spans.watched.reset(token)
+        ended = time.perf_counter()
+        if self._tracer is not None and is_traced:
+            self._tracer.tell(
+                route.name,
+                noted,
+                request_id=logs.request_id.get(),
+                status=reply.status,
+                began=started,
+                ended=ended,
+            )
+        if is_asked:
+            timing = ("Server-Timing", noted.server_timing(ended - started))
+            reply = reply._replace(headers=(*reply.headers, timing))
+        return reply
 
     def _fall_back(
         self, environ: Environ, request_id: str, start_response: StartResponse
@@ -127,6 +161,7 @@ class _Route:
         self._query = (
             functools.lru_cache(4096)(functools.partial(parse_query, query)) if query else None
         )
+        self.name = f"{endpoint.method} {endpoint.path}"
         self._latency = metrics.LATENCY.labels(endpoint.method, endpoint.path)
         self._counters: dict[int, Any] = {}
 

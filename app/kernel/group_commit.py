@@ -7,12 +7,15 @@ So it costs nothing while there is room, and the busier a process is, the less e
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 import gevent
 from gevent.event import AsyncResult
+
+from app.kernel import logs, spans
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,16 +31,22 @@ class GroupCommit(Generic[T, R]):
         self._run = run
         self._idle_lanes = lanes
         self._most = most
-        self._waiting: deque[tuple[T, AsyncResult[R]]] = deque()
+        self._waiting: deque[tuple[T, AsyncResult[R], str]] = deque()
 
     def do(self, wish: T) -> R:
         """Have it done; raises what `run` raises, as for all others of the group."""
         outcome: AsyncResult[R] = AsyncResult()
-        self._waiting.append((wish, outcome))
+        self._waiting.append((wish, outcome, logs.request_id.get()))
         if self._idle_lanes:
             self._idle_lanes -= 1
             gevent.spawn(self._work)
-        result: R = outcome.get()
+        noted = spans.watched.get()
+        began = time.perf_counter() if noted is not None else 0.0
+        try:
+            result: R = outcome.get()
+        finally:
+            if noted is not None:
+                noted.note("together", began, time.perf_counter())
         return result
 
     def _work(self) -> None:
@@ -49,12 +58,14 @@ class GroupCommit(Generic[T, R]):
         finally:
             self._idle_lanes += 1
 
-    def _serve(self, group: Sequence[tuple[T, AsyncResult[R]]]) -> None:
+    def _serve(self, group: Sequence[tuple[T, AsyncResult[R], str]]) -> None:
+        # What is logged now belongs to all of them.
+        logs.request_id.set(" ".join([request_id for *_, request_id in group]))
         try:
-            results = self._run([wish for wish, _ in group])
+            results = self._run([wish for wish, *_ in group])
         except Exception as error:  # noqa: BLE001 - it is raised to each of the group
-            for _, outcome in group:
+            for _, outcome, _ in group:
                 outcome.set_exception(error)
         else:
-            for (_, outcome), result in zip(group, results, strict=True):
+            for (_, outcome, _), result in zip(group, results, strict=True):
                 outcome.set(result)

@@ -13,7 +13,7 @@ import msgspec
 import urllib3
 from gevent.lock import BoundedSemaphore
 
-from app.kernel import metrics
+from app.kernel import live, metrics, spans
 from app.kernel.breaker import Breaker, State
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FAILURES, _PAUSE, _TRIALS = 10, 5.0, 2
+_KNOWN_SECONDS = 30.0
+"""After a pause so long without a call, nobody knows whether a breaker would still open."""
 # What a first try may take of the deadline, so that there is time for a second.
 _FIRST_SHARE = 2 / 3
 _SHORTEST = 0.001
@@ -83,6 +85,7 @@ class Outside:
             failures=_FAILURES, pause=pause, trials=_TRIALS, on_change=self._note_state
         )
         self._url, self._deadline, self._usual = url, deadline, usual
+        self._pause = pause
         self._slots = BoundedSemaphore(most)
         self._pool = urllib3.PoolManager(maxsize=most, block=False)
 
@@ -168,7 +171,7 @@ class Outside:
 
     @contextmanager
     def _observed(self, call: str, ticket: int) -> Iterator[None]:
-        began, outcome, conclude = time.monotonic(), "abandoned", self.breaker.abandoned
+        began, outcome, conclude = time.perf_counter(), "abandoned", self.breaker.abandoned
         try:
             yield
         except (OutcomeUnknown, Refused) as error:
@@ -180,7 +183,10 @@ class Outside:
         finally:
             conclude(ticket)
             metrics.OUTSIDE_CALLS.labels(self.name, call, outcome).inc()
-            metrics.OUTSIDE_LATENCY.labels(self.name, call).observe(time.monotonic() - began)
+            ended = time.perf_counter()
+            metrics.OUTSIDE_LATENCY.labels(self.name, call).observe(ended - began)
+            if (noted := spans.watched.get()) is not None:
+                noted.note(self.name, began, ended)
 
     def _held_back(self, call: str) -> Refused:
         metrics.OUTSIDE_CALLS.labels(self.name, call, "held_back").inc()
@@ -189,6 +195,9 @@ class Outside:
 
     def _note_state(self, state: State) -> None:
         metrics.OUTSIDE_BREAKER.labels(self.name, state).inc()
+        if self.name in live.NOT_CLOSED_UNTIL:
+            known = time.monotonic() + self._pause + _KNOWN_SECONDS
+            live.NOT_CLOSED_UNTIL[self.name].set(0.0 if state is State.CLOSED else known)
         log.warning("breaker changed", extra={"service": self.name, "state": state})
 
 

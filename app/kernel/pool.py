@@ -21,11 +21,11 @@ import psycopg
 from gevent import monkey
 from gevent.lock import BoundedSemaphore
 from psycopg import conninfo as libpq
-from psycopg import errors as pg
 from psycopg import pq
 
-from app.kernel import errors
+from app.kernel import errors, live, metrics, spans
 from app.kernel.config import settings
+from app.kernel.driver_errors import server_left, translated
 
 log = logging.getLogger(__name__)
 
@@ -114,12 +114,17 @@ class Pool:
     While none is, because another one is being made it, the deadline's time is waited.
     """
 
-    def __init__(self, conninfo: str, size: int, options: Mapping[str, str | float]) -> None:
+    def __init__(
+        self, conninfo: str, size: int, options: Mapping[str, str | float], name: str
+    ) -> None:
         self._params = libpq.conninfo_to_dict(conninfo)
         self._free: list[Connection] = []
         self._places = BoundedSemaphore(size)
         self._options = " ".join(f"-c {name}={value}" for name, value in options.items())
         self.size = size
+        self._count = live.CONNECTIONS[name]
+        self._count.limit.add(size)
+        self._waits = metrics.DATABASE_WAIT.labels(name)
 
     @property
     def in_use(self) -> int:
@@ -128,18 +133,24 @@ class Pool:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend a connection in autocommit mode; one that failed in between is not lent again."""
+        wanted = time.perf_counter()
         if not self._places.acquire(timeout=settings().lock_timeout):
+            self._waits.observe(time.perf_counter() - wanted)
             raise errors.Busy("Все соединения с базой данных заняты.")
+        self._count.used.add(1)
         connection = deadline = None
+        lent = 0.0
         try:
             connection = self._take() or self._open()
+            lent = time.perf_counter()
+            self._waits.observe(lent - wanted)
             deadline = gevent.get_hub().loop.timer(settings().database_deadline)
             deadline.start(gevent.spawn, connection.give_up)
             yield connection
             if connection.is_unconfirmed:
                 raise errors.Unavailable("Неизвестно, сохранилось ли изменение.")
         except psycopg.Error as error:
-            if _server_left(error):
+            if server_left(error):
                 self.discard()
             raise translated(error) from error
         finally:
@@ -148,19 +159,32 @@ class Pool:
             if connection is not None:
                 if _can_be_lent_again(connection):
                     self._free.append(connection)
+                    self._count.idle.add(1)
                 else:
                     connection.close()
+            self._count.used.add(-1)
+            if (noted := spans.watched.get()) is not None:
+                ended = time.perf_counter()
+                noted.note("db-wait", wanted, lent or ended)
+                noted.note("db", lent or ended, ended)
             self._places.release()
 
     def discard(self) -> None:
         """Close the idle connections, so that the next ones find the server that is primary now."""
         idle, self._free = self._free, []
+        self._count.idle.add(-len(idle))
         for connection in idle:
             connection.close()
+
+    def end(self) -> None:
+        """Close the idle connections of a pool that will not be used again."""
+        self.discard()
+        self._count.limit.add(-self.size)
 
     def _take(self) -> Connection | None:
         while self._free:
             connection = self._free.pop()
+            self._count.idle.add(-1)
             if not connection.was_left():
                 return connection
             connection.close()
@@ -194,18 +218,6 @@ def open_connection(application_name: str, **options: Any) -> Connection:
     )
 
 
-def translated(error: psycopg.Error) -> Exception:
-    """What a driver's error means to a caller; driver text stays in the log."""
-    if isinstance(error, (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)):
-        return errors.Busy()
-    if isinstance(error, pg.QueryCanceled):
-        return errors.Busy("Запрос к базе данных не успел выполниться.")
-    if isinstance(error, (psycopg.OperationalError, pg.ReadOnlySqlTransaction)):
-        log.warning("database unavailable", extra={"error": str(error).strip()})
-        return errors.Unavailable("База данных недоступна.")
-    return error
-
-
 def _can_be_lent_again(connection: Connection) -> bool:
     if connection.is_given_up or connection.is_unconfirmed:
         return False
@@ -229,9 +241,3 @@ def _with_first(params: Mapping[str, Any], host: str, port: int) -> dict[str, st
         for name, values in lists.items()
         if len(values) == len(hosts)
     }
-
-
-def _server_left(error: psycopg.Error) -> bool:
-    if isinstance(error, (pg.ReadOnlySqlTransaction, pg.AdminShutdown, pg.CrashShutdown)):
-        return True
-    return isinstance(error, psycopg.OperationalError) and error.sqlstate is None

@@ -27,6 +27,7 @@ from app.local.postgres import StartError
 from app.local.processes import (
     CannotStart,
     Process,
+    free_port,
     require_alive,
     start,
     wait_until_it_answers,
@@ -89,7 +90,9 @@ def _run(stack: ExitStack, port: int, data: Path) -> int:
     children["gunicorn"] = start(
         stack, environ, "gunicorn", "--config", str(conf), "--no-control-socket"
     )
-    children["worker"] = start(stack, environ, "app.worker")
+    # On a host the worker counts for itself; so it does here.
+    alone = {name: value for name, value in environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    children["worker"] = start(stack, alone, "app.worker")
     wait_until_it_answers(f"http://127.0.0.1:{port}/health/ready", children)
     _greet(port, time.monotonic() - started, environ)
     while True:
@@ -157,6 +160,7 @@ def _defaults(environ: dict[str, str], port: int, data: Path) -> dict[str, str]:
     wanted = {
         "BILETTER_BIND": f"127.0.0.1:{port}",
         "BILETTER_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "BILETTER_METRICS_BIND": f"127.0.0.1:{free_port()}",
         "BILETTER_ALLOW_RESET": "true",
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
     }
@@ -172,6 +176,7 @@ Biletter is running at {base} (started in {seconds:.1f} s)
   API documentation   {base}/docs
   payment gateway     {environ["PAYMENT_GATEWAY_URL"]} (page of the simulator: /simulator)
   event provider      {environ["EVENT_PROVIDER_URL"]} (likewise)
+  metrics             {base}/metrics, the worker's http://{environ["BILETTER_METRICS_BIND"]}/metrics
   accounts            {demo} : {demo_password}
                       {email} : {password}
 Try:

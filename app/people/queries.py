@@ -36,3 +36,27 @@ def find_accounts(emails: Sequence[str]) -> list[Account | None]:
     """For each e-mail address the account that has exactly this one."""
     rows = db.rows(ACCOUNTS, {"emails": list(emails)})
     return [Account(*row) if row[0] is not None else None for row in rows]
+
+
+# The organisers' files bring ids with them, up to a million so far.
+_PAST_THE_FILES = """
+    SELECT setval(sequence, greatest(nextval(sequence), 2000000))
+    FROM pg_get_serial_sequence('users', 'user_id') AS sequence
+"""
+_STORE_PROGRAM = """
+    INSERT INTO users (email, password_hash, roles)
+    VALUES (%(email)s, %(password_hash)s, ARRAY[%(role)s])
+    ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, is_active = true
+    WHERE users.roles = excluded.roles
+    RETURNING user_id
+"""
+
+
+def store_program(
+    connection: db.Connection, email: str, password_hash: str, role: str
+) -> int | None:
+    """Store an account that has only this role; None if the address has another one."""
+    values = {"email": email, "password_hash": password_hash, "role": role}
+    connection.execute(_PAST_THE_FILES)
+    row = connection.execute(_STORE_PROGRAM, values).fetchone()
+    return int(row[0]) if row else None

@@ -13,6 +13,10 @@ def password_matches(password: str, stored: str | None) -> bool:
 
     An account that does not exist (None) costs the same time as one that does.
     """
-    given = hashlib.sha256(password.encode("utf-8", "surrogatepass")).hexdigest()
-    equal = hmac.compare_digest(given.encode(), (stored or _NOBODY).lower().encode())
+    equal = hmac.compare_digest(hashed(password).encode(), (stored or _NOBODY).lower().encode())
     return equal and stored is not None
+
+
+def hashed(password: str) -> str:
+    """A password as it is stored (the dataset's format)."""
+    return hashlib.sha256(password.encode("utf-8", "surrogatepass")).hexdigest()

@@ -44,4 +44,4 @@ def ready(_call: Call) -> Reply:
 @routes.add("GET", "/metrics", access=Access.PUBLIC, answers={200: ("Метрики Prometheus", None)})
 def exposition(_call: Call) -> Reply:
     """Метрики всех процессов этого хоста"""
-    return Reply(200, metrics.exposition(), "text/plain; version=0.0.4; charset=utf-8")
+    return Reply(200, metrics.exposition(), metrics.CONTENT_TYPE)

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from prometheus_client import REGISTRY
 
+from app.kernel.metrics import REGISTRY
 from app.kernel.outside import Outside, Refused
 from tests.integration.gateway import serving
 

@@ -8,9 +8,9 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
-from prometheus_client import REGISTRY
 
 from app.kernel.breaker import State
+from app.kernel.metrics import REGISTRY
 from app.kernel.outside import OutcomeUnknown, Outside, Refused, Unreadable
 from tests.integration import outside_service
 from tests.integration.gateway import free_port, until
