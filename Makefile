@@ -11,7 +11,7 @@ HOST ?= http://127.0.0.1:$(PORT)
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run data test test-debian plans crashes histories browser check load load-worker load-compare load-capacity load-calibrate chaos bench bulkhead sweep cloud-plan cloud-apply cloud-destroy cloud-erase cloud-roll cloud-orphans lab-cloud lab-cloud-down test-cloud release play lab-fleet lab-fleet-down test-fleet lock clean
+.PHONY: help run data test test-debian plans crashes histories browser check load load-worker load-compare load-capacity load-calibrate chaos bench bulkhead sweep cloud-plan cloud-apply cloud-destroy cloud-erase cloud-roll cloud-orphans lab-cloud lab-cloud-down test-cloud release play dashboards dashboards-preview lab-fleet lab-fleet-down test-fleet lock clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,11 +46,12 @@ crashes: $(VENV)/.test  ## Kill a process at every statement, commit and call of
 histories: $(VENV)/.test  ## Play random histories of buyers, faults and kills: make histories [EXAMPLES=500] [ARGS="--hypothesis-seed=1"]; minutes.
 	@SAGAS_LONG=1 SAGAS_EXAMPLES="$(or $(EXAMPLES),500)" $(bin)/python -m pytest tests/sagas/test_histories.py -s $(ARGS)
 
-check: $(VENV)/.test  ## Run the static checks: ruff, mypy, and of infra what Terraform can say without a cloud.
+check: $(VENV)/.test  ## Run the static checks: ruff, mypy, Terraform without a cloud, the alerts' rules and tests, Ansible.
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy
 	@$(bin)/python -m infra.check
+	@$(bin)/python -m monitoring check
 	@cd ansible && $(abspath $(bin))/ansible-lint --offline --profile production -q
 
 scenarios := authorization|booking|events|archive|authenticate|sellout|giveback|rush|mixed|failover
@@ -134,12 +135,19 @@ lab-fleet-down: $(VENV)/.local $(VENV)/.ops  ## End the lab's hosts and leave no
 test-fleet: $(VENV)/.test  ## Break the lab's fleet while buyers come, and deploy to it: make test-fleet [ARGS="-m 'not long'"].
 	@LAB_FLEET="$(fleet_dir)" $(bin)/python -m pytest tests/deployment/fleet $(ARGS)
 
-release: $(VENV)/.local  ## Build what the app hosts run, as one file in .data/releases: make release [ALLOW_DIRTY=1].
-	@ALLOW_DIRTY="$(ALLOW_DIRTY)" $(bin)/python -m infra.release build
+dashboards: $(VENV)/.ops  ## Write what Prometheus and Grafana are given: make dashboards [TO=.data/monitoring].
+	@$(bin)/python -m monitoring build "$(or $(TO),$(DATA_DIR)/monitoring)"
+
+dashboards-preview: $(VENV)/.test  ## Draw each dashboard as a picture: make dashboards-preview PROMETHEUS=http://127.0.0.1:9090 [TO=.data/previews] [ARGS="--only on-sale"].
+	@$(bin)/python -m monitoring preview "$(or $(TO),$(DATA_DIR)/previews)" $(ARGS) \
+	    --prometheus "$(or $(PROMETHEUS),$(error PROMETHEUS is missing: make dashboards-preview PROMETHEUS=http://127.0.0.1:9090))"
+
+release: $(VENV)/.local  ## Build what the app hosts run, or the load generator's, as one file in .data/releases: make release [WHAT=load] [ALLOW_DIRTY=1].
+	@ALLOW_DIRTY="$(ALLOW_DIRTY)" $(bin)/python -m infra.release build $(WHAT)
 
 lock: $(VENV)/.test  ## Pin the newest versions of all dependencies again, with hashes, for Python 3.11 to 3.13.
 	@$(bin)/python -m pip --disable-pip-version-check --quiet install uv
-	@for set in requirements/{run,local,cloud,ops,test} infra/lab/openstack/{requirements,installer}; do \
+	@for set in requirements/{run,tracing,load,local,cloud,ops,test} infra/lab/openstack/{requirements,installer}; do \
 	    $(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	        --no-emit-index-url --no-emit-find-links --no-header \
 	        $$set.in --output-file $$set.txt || exit; \

@@ -1,0 +1,1 @@
+"""What Prometheus computes and what it alerts on."""
