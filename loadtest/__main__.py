@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from loadtest import (
     authenticate,
@@ -18,6 +19,7 @@ from loadtest import (
     rush,
     search,
     sellout,
+    telemetry,
     trust,
     worker,
 )
@@ -39,8 +41,10 @@ def main() -> int:
     if options.scenario == "worker":
         return worker.run(options.master_host, options.master_port, options.processes)
     trust.TRUST.ca = options.ca
+    run_name = options.run_name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    shown = telemetry.showing(options.metrics_bind, options.scenario, run_name)
     try:
-        with judging(options) as judge:
+        with shown, judging(options) as judge:
             outcome = SCENARIOS[options.scenario](options)
             kept = [*judge.write(outcome)]
     except CannotStartError as reason:

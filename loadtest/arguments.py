@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 
+RUN_NAME = re.compile(r"[\w.-]{1,40}", re.ASCII)
+
 FACTOR = re.compile(r"\d{1,4}(?:\.\d+)?|\.\d+", re.ASCII)
 
 
@@ -70,6 +72,23 @@ def parse_host(text: str) -> str:
     if not usable or "@" in text or "?" in text or "#" in text:
         raise argparse.ArgumentTypeError(f"{text!r} is no address like http://127.0.0.1:8081")
     return text.rstrip("/")
+
+
+def parse_bind(text: str) -> tuple[str, int]:
+    """Return the address and the port to listen at."""
+    host, _, port = text.rpartition(":")
+    if host and port.isascii() and port.isdigit() and int(port) < 65_536:
+        return host, int(port)
+    raise argparse.ArgumentTypeError(f"{text!r} is no ADDRESS:PORT like 127.0.0.1:9646")
+
+
+def parse_run_name(text: str) -> str:
+    """Return a short name."""
+    if RUN_NAME.fullmatch(text):
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no name of a run: letters, digits and .-_, 40 at most"
+    )
 
 
 def parse_ca(text: str) -> str:

@@ -12,6 +12,7 @@ from loadtest.accounts import AUTHORIZATION_PAIRS, Account
 from loadtest.client import Answer, Caller
 from loadtest.gates import Gate, authorization_gates
 from loadtest.ledger import Ledger
+from loadtest.live import LIVE
 from loadtest.record import Record
 from loadtest.stage import EVENT_ID, Visitor, list_bookings, play
 from loadtest.verify import audit
@@ -32,6 +33,7 @@ class Script:
 def run(host: str, *, seconds: float) -> tuple[Record, list[Gate]]:
     """Play the six rounds with one user, and see that nothing of them is left."""
     record = Record()
+    LIVE.show(record, users=1)
     played = Script(time.monotonic() + seconds, record)
 
     class ScriptPlayer(Player):

@@ -15,6 +15,7 @@ from loadtest.accounts import BOOKING_ACCOUNTS, Account
 from loadtest.client import Answer, Caller, calling
 from loadtest.gates import Gate, booking_gates, reset_gate
 from loadtest.ledger import Hold, Ledger
+from loadtest.live import LIVE
 from loadtest.record import Record
 from loadtest.stage import EVENT_ID, Visitor, list_bookings, play
 from loadtest.verify import audit, read_bookings
@@ -48,6 +49,7 @@ def run(
 ) -> tuple[Record, list[Gate]]:
     """Reset the service, play the rush, and compare what is booked with what was acknowledged."""
     record, ledger = Record(), Ledger(hold_seconds)
+    LIVE.show(record, users)
     with calling(host, record) as caller:
         answer = caller.call("POST", "/api/reset")
     reset = reset_gate(answer.status, answer.received - answer.sent)

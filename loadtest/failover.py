@@ -15,6 +15,7 @@ from loadtest.crowd import READS, WRITES, Crowd, Notes
 from loadtest.fleet import require_files
 from loadtest.gaps import Span, figures, served_by_slice
 from loadtest.gates import Gate, checks_gate, empty_gate, reset_gate
+from loadtest.live import LIVE
 from loadtest.losses import (
     TRIES,
     Losses,
@@ -105,6 +106,7 @@ def play(
 ) -> Span:
     """Let the crowd come for as long as it is told, and until the commands have ended."""
     crowd = Crowd(look_up(options.host), notes, EVENT_ID, options.deadline)
+    LIVE.show(notes)
     cpu, notes.start = time.process_time(), time.monotonic()
     notes.series.begin(notes.start)
     crowd.begin(

@@ -8,6 +8,7 @@ from typing import Any
 
 from loadtest import crew
 from loadtest.connection import Connection, look_up
+from loadtest.live import LIVE
 from loadtest.master import Master, Staff
 from loadtest.plan import Begin, Plan, soon
 from loadtest.stage import CannotStartError
@@ -26,15 +27,17 @@ def play(plan: Plan, staff: Staff) -> Traffic:
     require_playable(plan, staff.parts)
     if staff.parts == 1:
         return plan.act(plan, soon)
-    users = -(-plan.users // staff.parts)
+    users, is_shown = -(-plan.users // staff.parts), LIVE.is_wanted
     parts = [
-        replace(plan, users=users, part=part, parts=staff.parts, ca=TRUST.ca)
+        replace(plan, users=users, part=part, parts=staff.parts, ca=TRUST.ca, is_shown=is_shown)
         for part in range(staff.parts)
     ]
     whole = plan.notes()
     with Master(staff) as master:
         for seen in master.play(parts):
             whole.add(seen)
+    # The end of what the workers saw comes with their last message.
+    LIVE.show(whole)
     return whole
 
 
@@ -47,6 +50,7 @@ def play_open(
 ) -> None:
     """Play one part's arrivals in this process, from the monotonic second that is told."""
     address = look_up(plan.host)
+    LIVE.show(traffic)
     crew.play(
         arrivals,
         serve,

@@ -17,6 +17,7 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import STATE_MISSING
 
+from loadtest.live import LIVE
 from loadtest.plan import Plan
 from loadtest.stage import CannotStartError
 from loadtest.traffic import Traffic
@@ -74,6 +75,7 @@ class Master:
         require_free(host, port)
         self._runner = Environment().create_master_runner(host, port)
         self._runner.register_message(HERE, self._note_worker)
+        self._runner.environment.events.worker_report.add_listener(LIVE.hear)
         for message in (CLOCK, READY, SEEN, FAILED):
             self._runner.register_message(message, self._note)
 

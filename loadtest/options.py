@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from loadtest.arguments import (
+    parse_bind,
     parse_ca,
     parse_command,
     parse_count,
@@ -15,6 +16,7 @@ from loadtest.arguments import (
     parse_host,
     parse_number,
     parse_pids,
+    parse_run_name,
     parse_seconds,
 )
 
@@ -40,6 +42,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
             "--ca", type=parse_ca, help="PEM; who must have signed an HTTPS host's certificate"
         )
         add_report_options(scenario)
+        add_metrics_options(scenario)
         for add_group in groups:
             add_group(scenario)
     add_worker(scenarios)
@@ -59,6 +62,16 @@ def add_report_options(scenario: argparse.ArgumentParser) -> None:
     )
     scenario.add_argument(
         "--database", default=os.environ.get("DATABASE_URL"), help="to watch; a local make run's"
+    )
+
+
+def add_metrics_options(scenario: argparse.ArgumentParser) -> None:
+    """Add where Prometheus can see the run while it goes on, and under which name."""
+    scenario.add_argument(
+        "--metrics-bind", type=parse_bind, help="to serve metrics at; 127.0.0.1:9646; nowhere"
+    )
+    scenario.add_argument(
+        "--run-name", type=parse_run_name, help="the run's in those metrics; when it began"
     )
 
 

@@ -34,6 +34,8 @@ class Plan:
     parts: int = 1
     ca: str | None = None
     """Whose certificate other processes must see; this one knows."""
+    is_shown: bool = False
+    """Whether other processes tell what they see while they play."""
 
     @property
     def moments(self) -> Iterator[float]:

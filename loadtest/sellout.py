@@ -16,6 +16,7 @@ from loadtest.accounts import Account
 from loadtest.aftermath import Sums, read_sums
 from loadtest.connection import Address, Connection, look_up
 from loadtest.gates import Gate
+from loadtest.live import LIVE
 from loadtest.master import Staff
 from loadtest.outcome import Outcome
 from loadtest.plan import Begin, Plan
@@ -168,6 +169,7 @@ def play(plan: Plan, begin: Begin) -> Sales:
     """Play one part of the buyers until everything is sold or the time is over."""
     bought, setting = Sales(users=plan.users), plan.setting
     address: Address = look_up(plan.host)
+    LIVE.show(bought)
 
     class SelloutBuyer(Buyer):
         till = Till(setting.target)

@@ -15,6 +15,7 @@ from locust.runners import WorkerRunner
 
 from loadtest import master
 from loadtest.fleet import require_files
+from loadtest.live import LIVE
 from loadtest.plan import Plan
 from loadtest.stage import CannotStartError
 from loadtest.trust import TRUST
@@ -74,6 +75,8 @@ def play(runner: WorkerRunner) -> None:
     # As any worker of Locust, this one does what its master says.
     plan: Plan = pickle.loads(plans.get())
     TRUST.ca = plan.ca
+    if plan.is_shown:
+        runner.environment.events.report_to_master.add_listener(LIVE.tell)
     try:
         require_files(plan.users)
         seen = plan.act(plan, begin)

@@ -1,1 +1,1 @@
-"""Releases: the service and all it needs as one file that a host installs without any index."""
+"""Releases: a program and all it needs as one file that a host installs without any index."""

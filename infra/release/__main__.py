@@ -20,6 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.release", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="make a release of this tree")
+    build.add_argument("what", nargs="?", choices=tree.KINDS, default="app", help="app, or load")
     build.add_argument("--to", type=Path, default=ROOT / ".data" / "releases", metavar="FOLDER")
     check = commands.add_parser("check", help="print a release's manifest, if it is whole")
     check.add_argument("file", type=Path)
@@ -28,20 +29,21 @@ def main() -> int:
         if options.command == "check":
             print(json.dumps(bundle.read(options.file), indent=2))
         else:
-            _build(options.to)
+            _build(tree.KINDS[options.what], options.to)
     except ReleaseError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def _build(folder: Path) -> None:
+def _build(kind: tree.Kind, folder: Path) -> None:
     started = time.monotonic()
-    source = tree.read(ROOT, allow_dirty=os.environ.get("ALLOW_DIRTY") == "1")
+    source = tree.read(ROOT, kind, allow_dirty=os.environ.get("ALLOW_DIRTY") == "1")
     found = wheels.fetch(source.lock, _cache())
     made = bundle.write(folder, source, found)
     size, seconds = made.stat().st_size / 1e6, time.monotonic() - started
-    print(f"{made}: {size:.1f} MB, schema {source.schema}, {seconds:.1f} s")
+    schema = f"schema {source.schema}, " if source.schema else ""
+    print(f"{made}: {size:.1f} MB, {schema}{seconds:.1f} s")
 
 
 def _cache() -> Path:

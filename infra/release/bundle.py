@@ -1,6 +1,6 @@
 """The file of a release: written so that the same content gives the same bytes, and looked into.
 
-In it are the application, `wheels` with `requirements.txt` for pip, `manifest.json`, and SHA256SUMS
+In it are the program, `wheels` with `requirements.txt` for pip, `manifest.json`, and SHA256SUMS
 of all these, whose own hash is in the name.
 """
 
@@ -24,7 +24,7 @@ SUMS = "SHA256SUMS"
 ENDING = ".tar.gz"
 _MODIFIED = 946_684_800
 """2000-01-01, of every file: a date of its own would make other bytes of the same content."""
-_NAME = re.compile(r"biletter-[\w.]+(-dirty)?-([0-9a-f]{12})")
+_NAME = re.compile(r"biletter(?:-load)?-[\w.]+(?:-dirty)?-([0-9a-f]{12})")
 
 
 def write(folder: Path, source: Source, wheels: list[Path]) -> Path:
@@ -37,7 +37,7 @@ def write(folder: Path, source: Source, wheels: list[Path]) -> Path:
     }
     sums = "".join(f"{_digest(files[path])}  {path}\n" for path in sorted(files)).encode()
     dirty = "-dirty" if source.is_dirty else ""
-    name = f"biletter-{source.version}{dirty}-{_digest(sums)[:12]}"
+    name = f"{source.kind.name}-{source.version}{dirty}-{_digest(sums)[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / (name + ENDING)
     with tempfile.NamedTemporaryFile(dir=folder, delete=False) as temporary:
@@ -55,7 +55,7 @@ def read(path: Path) -> dict[str, Any]:
         raise ReleaseError(f"{path.name} is not the name of a release, biletter-…{ENDING}.")
     files = _members(path, name)
     sums = files.pop(SUMS, b"")
-    if _digest(sums)[:12] != parts[2]:
+    if _digest(sums)[:12] != parts[1]:
         raise ReleaseError(f"{path} is not the release that its name says.")
     listed = dict(line.split("  ", 1)[::-1] for line in sums.decode().splitlines())
     if wrong := _differences(listed, files):
@@ -90,7 +90,7 @@ def _manifest(source: Source) -> bytes:
         "version": source.version,
         "commit": source.commit,
         "dirty": source.is_dirty,
-        "schema": source.schema,
+        **({"schema": source.schema} if source.schema else {}),
         "python": PYTHON,
         "architecture": ARCHITECTURE,
     }

@@ -18,7 +18,7 @@ ROOT = Path(".data/load")
 # Where things are does not make a run another run.
 NOT_SETTINGS = {
     *("scenario", "host", "report", "pids", "database", "accounts", "ca"),
-    *("fault", "mend"),
+    *("fault", "mend", "metrics_bind", "run_name"),
     *("expect_workers_max_wait", "master_bind_host", "master_bind_port"),
 }
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import re
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from infra.release import bundle, tree, wheels
 from infra.release.errors import ReleaseError
 
 WHEEL = b"as good as a wheel"
+ROOT = Path(__file__).parent.parent.parent
+APP, LOAD = tree.KINDS["app"], tree.KINDS["load"]
 DIGEST = hashlib.sha256(WHEEL).hexdigest()
 LOCK = f"""\
 # A comment.
@@ -33,6 +38,10 @@ FILES = {
     "app/migrations/versions/0002_second.py": 'revision = "0002"\n',
     "pyproject.toml": '[project]\nversion = "1.2.3"\n',
     "requirements/run.txt": LOCK,
+    "loadtest/__main__.py": "",
+    "loadtest/bench.py": "",
+    "loadtest/chaos/run.py": "",
+    "requirements/load.txt": LOCK,
     ".gitignore": "*.pyc\n",
 }
 
@@ -64,18 +73,18 @@ def git(folder: Path, *words: str) -> None:
 
 
 def build(root: Path, to: Path, downloaded: list[Path]) -> Path:
-    return bundle.write(to, tree.read(root, allow_dirty=True), downloaded)
+    return bundle.write(to, tree.read(root, APP, allow_dirty=True), downloaded)
 
 
 def test_a_release_knows_its_version_its_schema_and_its_commit(root: Path) -> None:
-    source = tree.read(root, allow_dirty=False)
+    source = tree.read(root, APP, allow_dirty=False)
     assert (source.version, source.schema, source.is_dirty) == ("1.2.3", "0002", False)
     assert len(source.commit) == 40
 
 
 def test_what_is_for_laptops_and_tests_stays_out(root: Path) -> None:
     (root / "app" / "old.pyc").write_bytes(b"")
-    assert set(tree.read(root, allow_dirty=False).files) == {
+    assert set(tree.read(root, APP, allow_dirty=False).files) == {
         "app/__init__.py",
         "app/migrations/versions/0001_first.py",
         "app/migrations/versions/0002_second.py",
@@ -86,12 +95,12 @@ def test_what_is_for_laptops_and_tests_stays_out(root: Path) -> None:
 def test_a_tree_that_differs_from_its_commit_is_refused(root: Path, name: str) -> None:
     (root / name).write_text("changed\n")
     with pytest.raises(ReleaseError, match=name):
-        tree.read(root, allow_dirty=False)
+        tree.read(root, APP, allow_dirty=False)
 
 
 def test_a_change_that_is_not_released_does_not_matter(root: Path) -> None:
     (root / "README.md").write_text("new\n")
-    assert not tree.read(root, allow_dirty=False).is_dirty
+    assert not tree.read(root, APP, allow_dirty=False).is_dirty
 
 
 def test_the_name_of_a_release_of_a_dirty_tree_says_so(
@@ -167,6 +176,56 @@ def test_a_release_with_a_changed_file_is_refused(
 def test_a_release_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="make release builds one"):
         bundle.read(tmp_path / "biletter-1.2.3-000000000000.tar.gz")
+
+
+def test_the_load_generator_is_a_release_of_its_own(
+    root: Path, tmp_path: Path, downloaded: list[Path]
+) -> None:
+    source = tree.read(root, LOAD, allow_dirty=False)
+    assert set(source.files) == {"loadtest/__main__.py"}
+    path = bundle.write(tmp_path, source, downloaded)
+    assert path.name.startswith("biletter-load-1.2.3-")
+    manifest = bundle.read(path)
+    assert (manifest["version"], "schema" in manifest) == ("1.2.3", False)
+
+
+def test_what_one_kind_of_host_runs_does_not_make_the_others_release_dirty(root: Path) -> None:
+    (root / "loadtest" / "__main__.py").write_text("changed = True\n")
+    assert not tree.read(root, APP, allow_dirty=False).is_dirty
+    with pytest.raises(ReleaseError, match="loadtest/__main__"):
+        tree.read(root, LOAD, allow_dirty=False)
+
+
+def test_the_load_generators_release_has_all_that_it_imports() -> None:
+    files = tree.read(ROOT, LOAD, allow_dirty=True).files
+    wanted = (ROOT / LOAD.lock).with_suffix(".in").read_text().replace("-", "_")
+    pinned = set(re.findall(r"^(\w+)", wanted, re.MULTILINE))
+    modules = {name.removesuffix(".py").replace("/", ".") for name in files}
+    missing = {
+        f"{path}: {name}"
+        for path, content in files.items()
+        if path.endswith(".py")
+        for name in imported(content)
+        if not (
+            name in modules
+            or name in pinned | sys.stdlib_module_names
+            or f"{name}.__init__" in modules
+        )
+    }
+    assert missing == set()
+
+
+def imported(content: bytes) -> set[str]:
+    """What a file imports: modules of ours, and names of libraries."""
+    names = set()
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module in {"loadtest", "loadtest.judge"}:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return {name if name.startswith("loadtest") else name.split(".")[0] for name in names}
 
 
 def test_a_lock_is_read_for_the_hosts_python() -> None:
