@@ -11,7 +11,7 @@ HOST ?= http://127.0.0.1:$(PORT)
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run data test test-debian plans crashes histories browser check load load-worker load-compare load-capacity load-calibrate chaos bench bulkhead sweep cloud-plan cloud-apply cloud-destroy cloud-erase cloud-roll cloud-orphans lab-cloud lab-cloud-down test-cloud release play dashboards dashboards-preview lab-fleet lab-fleet-down test-fleet lock clean
+.PHONY: help run data test test-debian plans crashes histories browser check load load-worker load-compare load-capacity load-calibrate chaos bench bulkhead sweep cloud-plan cloud-apply cloud-destroy cloud-erase cloud-roll cloud-orphans lab-cloud lab-cloud-down test-cloud release play find-request dashboards dashboards-preview lab-fleet lab-fleet-down test-fleet lock clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ cloud-destroy: $(VENV)/.cloud  ## Delete an environment's hosts; data volumes an
 
 cloud-erase: $(VENV)/.cloud  ## Delete an environment with all its data, once its name is typed: make cloud-erase ENV=hackathon.
 	@$(cloud) erase $(environment)
+
+find-request: $(VENV)/.ops  ## Print what all hosts have written about a request: make find-request ID=... ENV=hackathon.
+	@$(MAKE) --no-print-directory play PLAY=find_request ARGS="-e request_id=$(or $(ID),$(error ID is missing: make find-request ID=... ENV=hackathon))"
 
 lab-cloud: $(VENV)/.cloud  ## Bring up a real OpenStack control plane on this machine, as root on Debian (infra/lab/README.md).
 	@$(bin)/python -m infra.lab up --dir "$(DATA_DIR)/lab-cloud"

@@ -6,7 +6,7 @@ from monitoring import thresholds as limit
 from monitoring.rules.model import Alert, Group
 
 # Other jobs have alerts of their own.
-_EXPORTERS = "node|postgres|alertmanager|grafana|loadgen"
+_EXPORTERS = "node|postgres|alertmanager|grafana"
 _EXPECTED = ("node", "service", "worker", "haproxy", "postgres", "patroni", "etcd", "alertmanager")
 # Memory, and what belongs to the boot loader.
 _DISKS = 'mountpoint!~"/(run|tmp|dev|boot)(/.*)?"'

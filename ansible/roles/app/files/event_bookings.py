@@ -11,7 +11,9 @@ with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5) as connectio
         """
         SELECT (SELECT title FROM events WHERE id = %(event)s),
                count(*) FILTER (WHERE event_id = %(event)s),
-               count(*) FILTER (WHERE event_id <> %(event)s)
+               -- The buyer that watches leaves bookings of an event that no list shows.
+               count(*) FILTER (WHERE event_id <> %(event)s AND event_id NOT IN
+                   (SELECT id FROM events WHERE status = 'UNLISTED'))
         FROM bookings
         """,
         {"event": int(sys.argv[1])},

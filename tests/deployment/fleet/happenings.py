@@ -1,0 +1,111 @@
+"""How each fault of `monitoring.faults` is made on the fleet, and undone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+
+from infra.lab import processes
+from infra.lab.fleet import faults, outside
+from tests.deployment.fleet.operator import Operator
+
+MONITOR = "monitor-1"
+
+
+@contextmanager
+def buying(operator: Operator) -> Iterator[None]:
+    """Buyers who take seats and go to pay; whether they succeed is not asked."""
+    command = [
+        *(sys.executable, "-m", "loadtest", "booking", "--host", f"https://{operator.fleet.vip}"),
+        *("--ca", str(operator.fleet.ca_certificate), "--duration", "600s"),
+    ]
+    quiet = subprocess.DEVNULL
+    buyers = subprocess.Popen(command, cwd=operator.root, stdout=quiet, stderr=quiet)
+    try:
+        yield
+    finally:
+        buyers.terminate()
+        buyers.wait()
+
+
+@contextmanager
+def host_lost(find: Callable[[Operator], str], operator: Operator) -> Iterator[str]:
+    host = find(operator)
+    faults.power_off(operator.fleet, host)
+    try:
+        yield host
+    finally:
+        faults.start(operator.fleet, host)
+
+
+@contextmanager
+def replica_lagging(operator: Operator) -> Iterator[str]:
+    members = operator.members().items()
+    replica = next(name for name, one in members if one["Role"] != "Leader")
+    order = 'cd /; sudo -u postgres psql -Atc "SELECT pg_wal_replay_{}()"'
+    operator.on(replica, order.format("pause"))
+    try:
+        with buying(operator):
+            yield replica
+    finally:
+        operator.on(replica, order.format("resume"))
+
+
+@contextmanager
+def disk_filling(operator: Operator) -> Iterator[str]:
+    """A disk of its own, as the hosts share that of this machine."""
+    host, folder = "app-2", "/srv/filling"
+    write = f"dd if=/dev/zero bs=1M count=1 status=none >> {folder}/file"
+    slowly = f"systemd-run --unit=filling sh -c 'while sleep 20; do {write}; done'"
+    operator.on(host, f"mkdir -p {folder}; mount -t tmpfs -o size=64m tmpfs {folder}")
+    operator.on(host, f"dd if=/dev/zero of={folder}/file bs=1M count=42 status=none; {slowly}")
+    try:
+        yield host
+    finally:
+        operator.on(host, f"systemctl stop filling; umount {folder}; rmdir {folder}")
+
+
+@contextmanager
+def outside_down(name: str, operator: Operator) -> Iterator[str]:
+    processes.end(operator.fleet, name)
+    try:
+        with buying(operator):
+            yield ""
+    finally:
+        outside.start_simulators(operator.fleet)
+        outside.wait_for_simulators(operator.fleet)
+
+
+@contextmanager
+def certificate_ending(operator: Operator) -> Iterator[str]:
+    host, name = "app-2", "/etc/biletter/tls/ending"
+    kind = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 10 -subj /CN=ending"
+    operator.on(host, f"openssl req {kind} -keyout {name}.key -out {name}.crt 2>&1")
+    try:
+        yield host
+    finally:
+        operator.on(host, f"rm {name}.key {name}.crt; systemctl start biletter-certificate-ends")
+
+
+def holder(operator: Operator) -> str:
+    """The edge that has the address."""
+    return next(
+        host
+        for host in ("edge-1", "edge-2")
+        if operator.fleet.vip in operator.on(host, "ip -brief address")
+    )
+
+
+HAPPENINGS: dict[str, Callable[[Operator], AbstractContextManager[str]]] = {
+    "primary lost": partial(host_lost, Operator.primary),
+    "edge lost": partial(host_lost, holder),
+    "app host lost": partial(host_lost, lambda _: "app-1"),
+    "replica lagging": replica_lagging,
+    "disk filling": disk_filling,
+    "provider down": partial(outside_down, "provider"),
+    "gateway down": partial(outside_down, "gateway"),
+    "certificate near its end": certificate_ending,
+}
