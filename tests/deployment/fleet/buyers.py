@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import cycle
+from threading import Event, Thread
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from werkzeug.datastructures import Headers
@@ -15,6 +17,14 @@ from werkzeug.wrappers import Request
 from infra.lab.fleet.state import Fleet
 from loadtest.accounts import BOOKING_ACCOUNTS
 
+_FORM = {
+    "CardNumber": "4111111111111111",
+    "ExpiryDate": "12/90",
+    "Cvv": "123",
+    "CardholderName": "AIGERIM SAPAROVA",
+    "Email": "buyer@example.com",
+    "TermsAgreement": "true",
+}
 _accounts = cycle(BOOKING_ACCOUNTS)
 
 
@@ -42,6 +52,44 @@ class Buyer:
             Headers(list(answer.headers.items())),
             Request({}),
         )
+
+    def pay(self, event: int) -> bool:
+        """Take a seat of an event and fill the gateway's form in; whether it let us."""
+        booking = self("POST", "/api/bookings", json={"event_id": event}).json["id"]
+        wanted = {"event_id": event, "status": "FREE"}
+        seat = self("GET", "/api/seats", params=wanted).json[0]["id"]
+        self("PATCH", "/api/seats/select", json={"booking_id": booking, "seat_id": seat})
+        asked = self("PATCH", "/api/bookings/initiatePayment", json={"booking_id": booking})
+        if asked.status_code != 302:
+            self("PATCH", "/api/bookings/cancel", json={"booking_id": booking})
+            return False
+        page = asked.headers["Location"]
+        form = _FORM | {"PaymentId": urlsplit(page).path.rpartition("/")[2]}
+        submit = urljoin(page, "/api/v1/paymentform/submit")
+        self._session.post(submit, data=form, allow_redirects=False, timeout=10)
+        return True
+
+
+@contextmanager
+def paying(fleet: Fleet, event: int = 1, count: int = 4) -> Iterator[None]:
+    """Buyers who pay, one seat after the other, and come again whatever happens to them."""
+    closing = Event()
+
+    def come() -> None:
+        with buyers(fleet) as buyer:
+            while not closing.wait(1):
+                with suppress(requests.RequestException, TypeError, IndexError):
+                    buyer.pay(event)
+
+    crowd = [Thread(target=come, daemon=True) for _ in range(count)]
+    for one in crowd:
+        one.start()
+    try:
+        yield
+    finally:
+        closing.set()
+        for one in crowd:
+            one.join()
 
 
 @contextmanager

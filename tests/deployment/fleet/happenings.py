@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from infra.lab import processes
 from infra.lab.fleet import faults, outside
+from tests.deployment.fleet.buyers import paying
 from tests.deployment.fleet.operator import Operator
 
 MONITOR = "monitor-1"
-
-
-@contextmanager
-def buying(operator: Operator) -> Iterator[None]:
-    """Buyers who take seats and go to pay; whether they succeed is not asked."""
-    command = [
-        *(sys.executable, "-m", "loadtest", "booking", "--host", f"https://{operator.fleet.vip}"),
-        *("--ca", str(operator.fleet.ca_certificate), "--duration", "600s"),
-    ]
-    quiet = subprocess.DEVNULL
-    buyers = subprocess.Popen(command, cwd=operator.root, stdout=quiet, stderr=quiet)
-    try:
-        yield
-    finally:
-        buyers.terminate()
-        buyers.wait()
 
 
 @contextmanager
@@ -48,7 +31,7 @@ def replica_lagging(operator: Operator) -> Iterator[str]:
     order = 'cd /; sudo -u postgres psql -Atc "SELECT pg_wal_replay_{}()"'
     operator.on(replica, order.format("pause"))
     try:
-        with buying(operator):
+        with paying(operator.fleet):
             yield replica
     finally:
         operator.on(replica, order.format("resume"))
@@ -72,7 +55,7 @@ def disk_filling(operator: Operator) -> Iterator[str]:
 def outside_down(name: str, operator: Operator) -> Iterator[str]:
     processes.end(operator.fleet, name)
     try:
-        with buying(operator):
+        with paying(operator.fleet):
             yield ""
     finally:
         outside.start_simulators(operator.fleet)
