@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from app.kernel import live
+from app.kernel import live, metric_table
 from app.kernel.metric_table import BY_NAME, DEFINITIONS, Metric
 
 __all__ = ["DEFINITIONS", "Metric"]
@@ -56,6 +56,10 @@ def single(name: str, value: float) -> GaugeMetricFamily:
 REQUESTS = _counter("biletter_http_requests_total")
 LATENCY = _histogram("biletter_http_request_seconds")
 OUTCOMES = _counter("biletter_outcomes_total")
+# A rate sees no rise to the first value of a series that was not there before.
+for _action, _outcomes in metric_table.OUTCOMES.items():
+    for _outcome in _outcomes:
+        OUTCOMES.labels(_action, _outcome)
 LISTING_REFRESHES = _counter("biletter_seat_board_refreshes_total")
 DATABASE_WAIT = _histogram("biletter_database_wait_seconds", _WAIT_BUCKETS)
 OUTSIDE_CALLS = _counter("biletter_outside_calls_total")
