@@ -34,7 +34,8 @@ EDGE_ALERTS = Group(
         Alert(
             "EdgeDown",
             'up{job="haproxy"} == 0',
-            30,
+            # Longer than it takes to see that the host itself is down, which then silences this.
+            60,
             "page",
             "edge",
             "HAProxy on {{ $labels.instance }} does not answer (up is {{ $value }}):"
