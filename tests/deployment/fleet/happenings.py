@@ -28,13 +28,14 @@ def host_lost(find: Callable[[Operator], str], operator: Operator) -> Iterator[s
 def replica_lagging(operator: Operator) -> Iterator[str]:
     members = operator.members().items()
     replica = next(name for name, one in members if one["Role"] != "Leader")
-    order = 'cd /; sudo -u postgres psql -Atc "SELECT pg_wal_replay_{}()"'
-    operator.on(replica, order.format("pause"))
+    # Patroni resumes a replay that PostgreSQL was asked to pause.
+    signal = "pkill --signal {} --full 'postgres[:] .*startup'"
+    operator.on(replica, signal.format("STOP"))
     try:
         with paying(operator.fleet):
             yield replica
     finally:
-        operator.on(replica, order.format("resume"))
+        operator.on(replica, signal.format("CONT"))
 
 
 @contextmanager
