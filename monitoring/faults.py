@@ -62,8 +62,8 @@ FAULTS = (
     Fault(
         "certificate near its end",
         (Expected("CertificateEnds", {"instance": HOST}),),
-        420,
-        "Less than 21 days left. Certificates' ends are read every few minutes.",
+        720,
+        "Less than 21 days left. Certificates' ends are read every ten minutes.",
     ),
     Fault(
         "Prometheus down",
