@@ -82,7 +82,8 @@ def explained(filled: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any
     """The plans, with what they really did, of all statements that the service runs."""
     plans: list[Any] = []
     monkeypatch.setattr(db, "_pools", {})
-    pool = db.Pool(filled, 2, db._read_only_options() | {"statement_timeout": 60_000})
+    options = db._read_only_options() | {"statement_timeout": 60_000}
+    pool = db.Pool(filled, 2, options, "replica")
 
     def explaining(sql: Any, params: Any = None) -> Any:
         with pool.connection() as connection:
