@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from typing import LiteralString, NamedTuple
 
 from app.kernel import db, relay
-from app.operations import differences, queries
+from app.operations import differences
 from app.operations.models import DifferenceKind
 from app.operations.service import WITHOUT_DUTY
 from app.provider.models import Status
 
 _EVENTS = 5
 _ZONES = 20
-_SECONDS = 2.0
 _OTHER_ZONES = "other"
 SEAT_STATES = ("free", "held", "sold")
 _FINAL = (Status.CONFIRMED, Status.RETURNED, Status.CANCELLED)
@@ -105,23 +104,22 @@ _ORDERS: LiteralString = """
 
 def find_events() -> list[OnSale]:
     """The events on sale, or soon, with the most seats; reads all seats."""
-    with queries.looking() as connection:
-        _hurry(connection)
-        return [OnSale(*row) for row in connection.execute(_ON_SALE, {"most": _EVENTS})]
+    return [OnSale(*row) for row in db.read_only(_ON_SALE, {"most": _EVENTS})]
 
 
 def read(events: Sequence[OnSale]) -> Figures:
-    """Look at everything now, at these events above all. Raises Busy, Unavailable."""
+    """Look at everything, at these events above all. Raises Busy, Unavailable.
+
+    A replica is asked where there is one: the primary has seats to sell.
+    """
     ids = {"events": [event.id for event in events]}
-    with queries.looking() as connection:
-        _hurry(connection)
-        seats = _by_zone(connection.execute(_SEATS, ids).fetchall())
-        revenue = {row[0]: row[1] for row in connection.execute(_REVENUE, ids)}
-        (bookings,) = connection.execute(_BOOKINGS).fetchone() or (0,)
-        payments = connection.execute(_PAYMENTS).fetchone() or (0, None)
-        refunds = connection.execute(_REFUNDS).fetchone() or (0, None, 0)
-        states = {"final": list(_FINAL), "without_duty": list(WITHOUT_DUTY)}
-        orders = connection.execute(_ORDERS, states).fetchall()
+    seats = _by_zone(db.read_only(_SEATS, ids))
+    revenue = {row[0]: row[1] for row in db.read_only(_REVENUE, ids)}
+    ((bookings,),) = db.read_only(_BOOKINGS)
+    (payments,) = db.read_only(_PAYMENTS)
+    (refunds,) = db.read_only(_REFUNDS)
+    states = {"final": list(_FINAL), "without_duty": list(WITHOUT_DUTY)}
+    orders = db.read_only(_ORDERS, states)
     counts = differences.count()
     return Figures(
         events=events,
@@ -135,12 +133,6 @@ def read(events: Sequence[OnSale]) -> Figures:
         order_waits_seconds=max((row[2] or 0.0 for row in orders if row[0] != "queued"), default=0),
         messages=relay.backlog(),
         differences={kind.value: counts.get(kind, 0) for kind in DifferenceKind},
-    )
-
-
-def _hurry(connection: db.Connection) -> None:
-    connection.execute(
-        "SELECT set_config('statement_timeout', %(ms)s, true)", {"ms": str(int(_SECONDS * 1000))}
     )
 
 
