@@ -12,7 +12,7 @@ from pathlib import Path
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from app.kernel import live, metric_table
@@ -74,7 +74,6 @@ JOB_LAST_SUCCESS = Gauge(
     BY_NAME["biletter_worker_job_last_success_timestamp_seconds"].meaning,
     ["job"],
     registry=REGISTRY,
-    multiprocess_mode="max",
 )
 
 
@@ -88,13 +87,6 @@ def exposition(*collectors: Collector) -> bytes:
     for collector in (_Live(), *collectors):
         registry.register(collector)
     return generate_latest(registry)
-
-
-def forget_process(pid: int, slot: int) -> None:
-    """Remove the gauges of a worker that has ended; its counters stay in the sums."""
-    live.free_slot(slot)
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def version() -> str:

@@ -6,7 +6,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
-from app.kernel import live, logs, metrics, shared  # noqa: E402 - after the patch
+from app.kernel import live, logs, shared  # noqa: E402 - after the patch
 from app.kernel.config import settings  # noqa: E402
 from app.server.worker import note_reload  # noqa: E402
 
@@ -44,4 +44,4 @@ def post_fork(server, worker):  # type: ignore[no-untyped-def] # noqa: ARG001 - 
 
 
 def child_exit(server, worker):  # type: ignore[no-untyped-def] # noqa: ARG001 - gunicorn's hook
-    metrics.forget_process(worker.pid, worker.shared_slot)
+    live.free_slot(worker.shared_slot)

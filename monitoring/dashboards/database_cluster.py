@@ -7,24 +7,27 @@ from monitoring.dashboards.model import Panel, Query, Row
 
 _FOLLOWS = "patroni_replica == 1"
 
+PRIMARY = Panel(
+    "Primary",
+    "The host that takes writes. Nobody, for some seconds, while it is replaced; without one "
+    "nobody can buy.",
+    (
+        Query("patroni_primary == 1", "{{instance}}", instant=True),
+        Query("0 * absent(patroni_primary == 1)", "nobody", "There is one.", instant=True),
+    ),
+    "none",
+    "stat",
+    limits=limits.SOMEBODY,
+    runbooks=("DatabaseNoPrimary",),
+    width=4,
+    height=4,
+    show="name",
+)
+
 CLUSTER = Row(
     "Cluster",
     (
-        Panel(
-            "Primary",
-            "The host that takes writes. Without one nobody can buy.",
-            (
-                Query("patroni_primary == 1", "{{instance}}", instant=True),
-                Query("0 * absent(patroni_primary == 1)", "nobody", "There is one.", instant=True),
-            ),
-            "none",
-            "stat",
-            limits=limits.SOMEBODY,
-            runbooks=("DatabaseNoPrimary",),
-            width=4,
-            height=4,
-            show="name",
-        ),
+        PRIMARY,
         Panel(
             "Synchronous standbys",
             "Replicas in the quorum. A commit is answered when one of them has it too; with none "

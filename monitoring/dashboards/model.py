@@ -8,9 +8,6 @@ from typing import Literal
 
 Kind = Literal["timeseries", "stat", "gauge", "bargauge", "table", "heatmap"]
 
-Calculation = Literal["lastNotNull", "max", "mean", "sum"]
-"""How a stat makes one value of a series, and what a legend says beside a name."""
-
 
 @dataclass(frozen=True)
 class Query:
@@ -70,7 +67,6 @@ class Panel:
     """A regular expression of series' names, and their colour."""
     columns: tuple[tuple[str, str, str], ...] = ()
     """Of a table: label or `Value #A`, heading, unit; in this order, others are left out."""
-    calculation: Calculation = "lastNotNull"
     show: Literal["value", "name", "value_and_name"] = "value"
     """Of a stat: its number, its series' name, or both."""
     nothing: str = ""
@@ -88,7 +84,6 @@ class Panel:
 class Row:
     title: str
     panels: tuple[Panel, ...]
-    collapsed: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monitoring.dashboards import limits
+from monitoring.dashboards.database_cluster import PRIMARY
 from monitoring.dashboards.model import Panel, Query, Row
 
 NO_EVENT = "No event is on sale."
@@ -144,21 +145,7 @@ GLANCE = Row(
             width=4,
             height=4,
         ),
-        Panel(
-            "Primary",
-            "The database host that takes writes. Nobody, for some seconds, while it is replaced.",
-            (
-                Query("patroni_primary == 1", "{{instance}}", instant=True),
-                Query("0 * absent(patroni_primary == 1)", "nobody", "There is one.", instant=True),
-            ),
-            "none",
-            "stat",
-            limits=limits.SOMEBODY,
-            runbooks=("DatabaseNoPrimary",),
-            width=4,
-            height=4,
-            show="name",
-        ),
+        PRIMARY,
         Panel(
             "Waiting for a person",
             "Refunds that were given up, dead messages and differences between our ledger and "

@@ -93,8 +93,8 @@ def _runbook(name: str, base: str) -> Any:
     return dashboard.DashboardLink(f"Runbook: {name}").url(url).target_blank(True)
 
 
-def _reduced(panel: Panel) -> Any:
-    return common.ReduceDataOptions().calcs([panel.calculation]).values(False)
+def _last() -> Any:
+    return common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
 
 
 def _by_thresholds() -> Any:
@@ -136,7 +136,7 @@ def _stat(panel: Panel) -> Any:
     coloured = panel.limits is not None or bool(panel.words)
     return (
         stat.Panel()
-        .reduce_options(_reduced(panel))
+        .reduce_options(_last())
         .color_scheme(_by_thresholds())
         .graph_mode(
             common_models.BigValueGraphMode.NONE
@@ -152,14 +152,14 @@ def _stat(panel: Panel) -> Any:
     )
 
 
-def _gauge(panel: Panel) -> Any:
-    return gauge.Panel().reduce_options(_reduced(panel)).color_scheme(_by_thresholds())
+def _gauge(_: Panel) -> Any:
+    return gauge.Panel().reduce_options(_last()).color_scheme(_by_thresholds())
 
 
-def _bargauge(panel: Panel) -> Any:
+def _bargauge(_: Panel) -> Any:
     return (
         bargauge.Panel()
-        .reduce_options(_reduced(panel))
+        .reduce_options(_last())
         .color_scheme(_by_thresholds())
         .orientation(common_models.VizOrientation.HORIZONTAL)
         .display_mode(common_models.BarGaugeDisplayMode.BASIC)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.patches import Wedge
 
 from monitoring.preview.canvas import (
@@ -132,23 +131,13 @@ def _size(most: float, width: float, text: str) -> float:
 def _said(panel: Mapping[str, Any], curve: Curve) -> tuple[str, str]:
     """A value as text, and its colour."""
     defaults = panel["fieldConfig"]["defaults"]
-    value = _reduced(curve, panel["options"]["reduceOptions"]["calcs"][0])
+    value = curve.series.last
     for mapping in defaults.get("mappings", []):
         if word := mapping["options"].get(f"{value:g}"):
             return word["text"], COLOURS[word["color"]]
     return written(value, defaults["unit"], defaults.get("decimals")), threshold_colour(
         panel, value
     )
-
-
-def _reduced(curve: Curve, calculation: str) -> float:
-    values = np.array([value for _, value in curve.series.points])
-    return {
-        "lastNotNull": lambda: curve.series.last,
-        "max": lambda: float(np.nanmax(values)),
-        "mean": lambda: float(np.nanmean(values)),
-        "sum": lambda: float(np.nansum(values)),
-    }[calculation]()
 
 
 def _spark(canvas: Canvas, place: Box, curve: Curve) -> None:
