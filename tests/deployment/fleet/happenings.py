@@ -11,8 +11,6 @@ from infra.lab.fleet import faults, outside
 from tests.deployment.fleet.buyers import paying
 from tests.deployment.fleet.operator import Operator
 
-MONITOR = "monitor-1"
-
 
 @contextmanager
 def host_lost(find: Callable[[Operator], str], operator: Operator) -> Iterator[str]:
@@ -26,8 +24,7 @@ def host_lost(find: Callable[[Operator], str], operator: Operator) -> Iterator[s
 
 @contextmanager
 def replica_lagging(operator: Operator) -> Iterator[str]:
-    members = operator.members().items()
-    replica = next(name for name, one in members if one["Role"] != "Leader")
+    replica = operator.replica()
     # Patroni resumes a replay that PostgreSQL was asked to pause.
     signal = "pkill --signal {} --full 'postgres[:] .*startup'"
     operator.on(replica, signal.format("STOP"))
@@ -74,18 +71,9 @@ def certificate_ending(operator: Operator) -> Iterator[str]:
         operator.on(host, f"rm {name}.key {name}.crt; systemctl start biletter-certificate-ends")
 
 
-def holder(operator: Operator) -> str:
-    """The edge that has the address."""
-    return next(
-        host
-        for host in ("edge-1", "edge-2")
-        if operator.fleet.vip in operator.on(host, "ip -brief address")
-    )
-
-
 HAPPENINGS: dict[str, Callable[[Operator], AbstractContextManager[str]]] = {
     "primary lost": partial(host_lost, Operator.primary),
-    "edge lost": partial(host_lost, holder),
+    "edge lost": partial(host_lost, Operator.edge),
     "app host lost": partial(host_lost, lambda _: "app-1"),
     "replica lagging": replica_lagging,
     "disk filling": disk_filling,

@@ -16,6 +16,7 @@ from infra.lab.fleet.state import Fleet
 
 _RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) ", re.MULTILINE)
 _PATIENCE = 240.0
+MONITOR = "monitor-1"
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,19 @@ class Operator:
     def primary(self) -> str:
         """The member that takes writes."""
         return next(name for name, one in self.members().items() if one["Role"] == "Leader")
+
+    def replica(self) -> str:
+        """A member that follows the primary."""
+        return next(name for name, one in self.members().items() if one["Role"] != "Leader")
+
+    def edge(self) -> str:
+        """The edge that has the shared address."""
+        edges = (host.name for host in self.fleet.hosts.values() if host.role == "edge")
+        return next(edge for edge in edges if self.fleet.vip in self.on(edge, "ip -brief address"))
+
+    def asked(self, url: str) -> Any:
+        """What the monitor's own services answer, which nobody but that host may ask."""
+        return json.loads(self.on(MONITOR, f'curl --silent --max-time 5 "{url}"'))
 
     def is_whole(self) -> bool:
         """Whether there is a primary, and all others stream from it, one of them in the quorum."""

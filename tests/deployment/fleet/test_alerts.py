@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -10,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from monitoring.faults import FAULTS, HOST, Fault
-from tests.deployment.fleet.happenings import HAPPENINGS, MONITOR
-from tests.deployment.fleet.operator import Operator, until
+from tests.deployment.fleet.happenings import HAPPENINGS
+from tests.deployment.fleet.operator import MONITOR, Operator, until
 
 pytestmark = pytest.mark.long
 log = logging.getLogger(__name__)
@@ -27,9 +26,8 @@ Labels = dict[str, str]
 
 def heard(operator: Operator) -> list[Labels]:
     """The alerts that somebody hears of now."""
-    url = f"http://127.0.0.1:9093/api/v2/alerts?{LISTENED_TO}"
-    said = operator.on(MONITOR, f'curl --silent --max-time 5 "{url}"')
-    return [alert["labels"] for alert in json.loads(said)]
+    alerts = operator.asked(f"http://127.0.0.1:9093/api/v2/alerts?{LISTENED_TO}")
+    return [alert["labels"] for alert in alerts]
 
 
 def names(alerts: list[Labels]) -> set[str]:

@@ -84,18 +84,14 @@ def test_a_frozen_primary_holds_nobody_for_long(operator: Operator, tmp_path: Pa
 
 @pytest.mark.long
 def test_a_lost_replica_is_not_noticed(operator: Operator, tmp_path: Path) -> None:
-    replica = next(name for name, one in operator.members().items() if one["Role"] != "Leader")
-    failed_over(operator, tmp_path, fleet_command(operator, "power-off", replica), 2)
+    lost = fleet_command(operator, "power-off", operator.replica())
+    failed_over(operator, tmp_path, lost, 2)
 
 
 @pytest.mark.long
 def test_a_lost_edge_is_replaced_by_the_other(operator: Operator, tmp_path: Path) -> None:
-    holder = next(
-        host
-        for host in ("edge-1", "edge-2")
-        if operator.fleet.vip in operator.on(host, "ip -brief address")
-    )
-    failed_over(operator, tmp_path, fleet_command(operator, "power-off", holder), 3)
+    lost = fleet_command(operator, "power-off", operator.edge())
+    failed_over(operator, tmp_path, lost, 3)
 
 
 @pytest.mark.long
@@ -107,14 +103,15 @@ def test_edges_that_cannot_hear_each_other_both_serve(operator: Operator, tmp_pa
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("host", "pids"),
-    [("edge-1", "\\$(pgrep -x haproxy)"), ("app-1", "\\$(pgrep -of gunicorn)")],
-)
-def test_the_death_of_a_process_of_an_edge_or_of_the_service_is_short(
-    operator: Operator, tmp_path: Path, host: str, pids: str
-) -> None:
-    failed_over(operator, tmp_path, kill_command(operator, host, pids), 3)
+def test_the_death_of_the_edges_process_is_short(operator: Operator, tmp_path: Path) -> None:
+    kill = kill_command(operator, operator.edge(), "\\$(pgrep -x haproxy)")
+    failed_over(operator, tmp_path, kill, 3)
+
+
+@pytest.mark.long
+def test_the_death_of_a_process_of_the_service_is_short(operator: Operator, tmp_path: Path) -> None:
+    kill = kill_command(operator, "app-1", "\\$(pgrep -of gunicorn)")
+    failed_over(operator, tmp_path, kill, 3)
 
 
 @pytest.mark.long

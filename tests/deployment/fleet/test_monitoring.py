@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from infra.lab.fleet import faults
-from tests.deployment.fleet.operator import Operator, until
+from tests.deployment.fleet.operator import MONITOR, Operator, until
 
-MONITOR = "monitor-1"
 DAY = 86_400.0
 
 JOBS = {
@@ -30,9 +29,8 @@ JOBS = {
 
 
 def prometheus(operator: Operator, path: str) -> Any:
-    """The data of an answer of Prometheus, which only its own host may ask."""
-    url = f"http://127.0.0.1:9090/api/v1/{path}"
-    answer = json.loads(operator.on(MONITOR, f'curl --silent --max-time 5 "{url}"'))
+    """The data of an answer of Prometheus."""
+    answer = operator.asked(f"http://127.0.0.1:9090/api/v1/{path}")
     assert answer["status"] == "success", answer
     return answer["data"]
 

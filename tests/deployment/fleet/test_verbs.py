@@ -43,7 +43,7 @@ def test_the_primary_moves(operator: Operator, tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["app-2", "edge-2", "db"])
 def test_a_wiped_host_converges_alone(operator: Operator, tmp_path: Path, host: str) -> None:
     if host == "db":
-        host = next(name for name, one in operator.members().items() if one["Role"] != "Leader")
+        host = operator.replica()
     alone = ("--limit", f"{host},monitor")
     faults.wipe(operator.fleet, host)
     operator.must("site", *alone)
@@ -72,7 +72,6 @@ def test_an_event_with_bookings_starts_again(operator: Operator) -> None:
 
 
 def test_a_replica_goes_and_comes(operator: Operator, tmp_path: Path) -> None:
-    replica = next(name for name, one in operator.members().items() if one["Role"] != "Leader")
-    named = f'ARGS="-e host={replica}"'
+    named = f'ARGS="-e host={operator.replica()}"'
     unnoticed(operator, tmp_path, f"remove_replica {named}", f"add_replica {named}")
     operator.await_whole()
