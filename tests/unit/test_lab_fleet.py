@@ -99,9 +99,16 @@ def test_fleets_in_two_folders_share_no_name(fleet: Fleet, tmp_path: Path) -> No
 
 def test_every_address_belongs_to_one_thing(fleet: Fleet) -> None:
     addresses = [host.address for host in fleet.hosts.values()]
-    addresses += [fleet.client, fleet.mirror, fleet.gateway, fleet.provider, fleet.vip]
+    addresses += [
+        fleet.client,
+        fleet.mirror,
+        fleet.gateway,
+        fleet.provider,
+        fleet.listener,
+        fleet.vip,
+    ]
 
-    assert len(set(addresses)) == len(addresses) == 13
+    assert len(set(addresses)) == len(addresses) == 14
 
 
 def test_the_inventory_has_the_roles_as_groups(written: dict[str, Any]) -> None:

@@ -30,6 +30,8 @@ def to_yaml(fleet: Fleet) -> str:
         "haproxy_maxconn": min(_CONNECTIONS, (_descriptors() - _SPARE) // 2),
         # All buyers of a lab come from one address.
         "haproxy_unlimited_cidrs": [f"{fleet.client}/32"],
+        "alertmanager_webhooks": [f"http://{fleet.listener}/alerts"],
+        "alertmanager_dead_mans_switch": f"http://{fleet.listener}/alive",
         "app_settings_extra": {
             "BILETTER_ALLOW_RESET": "true",
             "PAYMENT_GATEWAY_URL": f"http://{fleet.gateway}",

@@ -62,6 +62,7 @@ def describe(fleet: Fleet) -> str:
         ("mirror", fleet.mirror),
         ("gateway", fleet.gateway),
         ("provider", fleet.provider),
+        ("listener", fleet.listener),
         ("VIP", fleet.vip),
     ):
         lines += [f"  {name:10} {address}"]
@@ -102,6 +103,7 @@ def _start(fleet: Fleet) -> None:
     network.make_bridge(fleet)
     outside.start_simulators(fleet)
     outside.start_relays(fleet)
+    outside.start_listener(fleet)
     outside.start_mirror(fleet)
     make_base(fleet)
     down = [host for host in fleet.hosts.values() if not is_up(fleet, host)]

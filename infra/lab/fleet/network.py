@@ -53,7 +53,8 @@ def make_bridge(fleet: Fleet) -> None:
     run("ip", "link", "add", fleet.key, "address", hardware, "type", "bridge", *options)
     # What hosts send to elsewhere ends here, even on a machine that forwards for others.
     Path(f"/proc/sys/net/ipv4/conf/{fleet.key}/forwarding").write_text("0")
-    for address in (fleet.client, fleet.mirror, fleet.gateway, fleet.provider):
+    outside = (fleet.client, fleet.mirror, fleet.gateway, fleet.provider, fleet.listener)
+    for address in outside:
         run("ip", "address", "add", f"{address}/24", "dev", fleet.key)
     run("ip", "link", "set", fleet.key, "up")
 

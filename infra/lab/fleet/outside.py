@@ -1,7 +1,7 @@
 """What lies outside of the fleet, each at an address of its own and port 80.
 
 The hosts' firewalls let nothing out but what a real cloud would have outside: a mirror of Debian,
-the payment gateway and the event provider.
+the payment gateway, the event provider and somebody who listens to alerts.
 """
 
 from __future__ import annotations
@@ -32,6 +32,13 @@ def start_mirror(fleet: Fleet) -> None:
     upstreams = (f"debian={mirrors.main}", f"debian-security={mirrors.security}")
     _start(fleet, "mirror", ("infra.lab.fleet.mirror", *options, *upstreams), proxy_environ())
     processes.wait_for(fleet, "mirror", lambda: takes_connections(80, fleet.mirror))
+
+
+def start_listener(fleet: Fleet) -> None:
+    """Start who is told of alerts."""
+    if not processes.is_alive(fleet, "listener"):
+        options = ("--address", fleet.listener, "--file", fleet.messages)
+        _start(fleet, "listener", ("infra.lab.fleet.messages", *options), {})
 
 
 def start_simulators(fleet: Fleet) -> None:

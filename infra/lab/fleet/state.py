@@ -22,7 +22,7 @@ SIMULATORS = ("gateway", "provider")
 
 _FILE = "fleet.json"
 _ROLES = {"edge": (11, 2), "app": (21, 2), "db": (31, 3), "monitor": (41, 1)}
-_CLIENT, _MIRROR, _GATEWAY, _PROVIDER, _VIP = 1, 2, 3, 4, 10
+_CLIENT, _MIRROR, _GATEWAY, _PROVIDER, _LISTENER, _VIP = 1, 2, 3, 4, 5, 10
 _PASSWORDS = ("payment", "webhook")
 
 
@@ -129,6 +129,16 @@ class Fleet(LabFolder):
     def provider(self) -> str:
         """Where the event provider is."""
         return self.address(_PROVIDER)
+
+    @cached_property
+    def listener(self) -> str:
+        """Where somebody hears of alerts."""
+        return self.address(_LISTENER)
+
+    @cached_property
+    def messages(self) -> Path:
+        """What the listener was told, a line of JSON for each message."""
+        return self.data / "messages.jsonl"
 
     @cached_property
     def vip(self) -> str:
