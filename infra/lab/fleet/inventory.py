@@ -30,6 +30,7 @@ def to_yaml(fleet: Fleet) -> str:
         "haproxy_maxconn": min(_CONNECTIONS, (_descriptors() - _SPARE) // 2),
         # All buyers of a lab come from one address.
         "haproxy_unlimited_cidrs": [f"{fleet.client}/32"],
+        "prometheus_load_generators": [fleet.load_generator],
         "alertmanager_webhooks": [f"http://{fleet.listener}/alerts"],
         "alertmanager_dead_mans_switch": f"http://{fleet.listener}/alive",
         "app_settings_extra": {

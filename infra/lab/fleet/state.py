@@ -116,6 +116,11 @@ class Fleet(LabFolder):
         return self.address(_CLIENT)
 
     @cached_property
+    def load_generator(self) -> str:
+        """Where a load run may show itself: to that port the hosts' firewalls let out."""
+        return f"{self.client}:80"
+
+    @cached_property
     def mirror(self) -> str:
         """Where Debian's packages come from."""
         return self.address(_MIRROR)
