@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass, field
 from typing import ClassVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import gevent
 from locust import task
@@ -15,9 +15,10 @@ from locust.exception import StopUser
 from loadtest.chaos.calls import Answer, Caller, Counts
 from loadtest.chaos.memory import Memory, Promise
 from loadtest.chaos.world import HALL_EVENT, HOLD_SECONDS, OWN_EVENT, Plan, account
+from loadtest.payment_form import GOOD_CARD, filled_in
 from loadtest.stage import Visitor
 
-_GOOD, _DECLINED, _NO_FUNDS = "4111111111111111", "4000000000000002", "4000000000000119"
+_DECLINED, _NO_FUNDS = "4000000000000002", "4000000000000119"
 _MARGIN = 2.0
 _LONGEST_WAIT = 20.0
 _PAID_WITHIN = 15.0
@@ -140,29 +141,20 @@ class Buyer(Visitor):
         if dice < 0.13:
             self.cancel(promise)  # And pay all the same.
         promise.held.clear()  # From here on the payment decides.
-        card = self.random.choice((_DECLINED, _NO_FUNDS)) if 0.13 <= dice < 0.23 else _GOOD
+        card = self.random.choice((_DECLINED, _NO_FUNDS)) if 0.13 <= dice < 0.23 else GOOD_CARD
         if 0.23 <= dice < 0.3:  # Twice at once, in two windows.
             gevent.joinall([gevent.spawn(self.fill_in, url, card) for _ in range(2)])
         else:
             self.fill_in(url, card)
         if self.chance(0.1):
             self._initiate(promise)
-        if card == _GOOD and self.await_confirmation(promise):
+        if card == GOOD_CARD and self.await_confirmation(promise):
             self.think_again(promise)
 
     def fill_in(self, url: str, card: str) -> None:
         """Fill the form in, and come back to the shop, mostly."""
         self.caller.browse("GET", url, "the gateway's form")
-        fields = {
-            "PaymentId": urlsplit(url).path.rpartition("/")[2],
-            "CardNumber": card,
-            "ExpiryDate": "12/90",
-            "Cvv": "123",
-            "CardholderName": "AIGERIM SAPAROVA",
-            "Email": "buyer@example.com",
-            "TermsAgreement": "true",
-        }
-        form = urljoin_submit(url)
+        form, fields = filled_in(url, card)
         answer = self.caller.browse("POST", form, "the gateway's submit", urlencode(fields))
         if answer.location and "orderId=" in answer.location and self.chance(0.6):
             self.caller.browse("GET", answer.location, "back in the shop")
@@ -223,12 +215,6 @@ class Buyer(Visitor):
     def _initiate(self, promise: Promise) -> Answer:
         body = {"booking_id": promise.booking_id}
         return self.caller.call("PATCH", "/api/bookings/initiatePayment", body)
-
-
-def urljoin_submit(url: str) -> str:
-    """Where the form of an address is sent to."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}/api/v1/paymentform/submit"
 
 
 def _agreed(answer: Answer, seat_ids: list[int]) -> list[int]:

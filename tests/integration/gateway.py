@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 import psycopg
@@ -23,10 +22,11 @@ import pytest
 import urllib3
 from gevent.pywsgi import WSGIServer
 
+from loadtest.payment_form import GOOD_CARD, filled_in
 from tests.conftest import GATEWAY_PASSWORD, WEBHOOK_SECRET
 
 ROOT = Path(__file__).parents[2]
-APPROVED, DECLINED = "4111111111111111", "4000000000000002"
+APPROVED, DECLINED = GOOD_CARD, "4000000000000002"
 
 
 @contextmanager
@@ -89,21 +89,9 @@ class Simulator:
     def submit(self, form_url: str, card: str) -> str:
         """Fill the form in as a browser does; returns where the browser is sent."""
         assert self._http.request("GET", form_url, redirect=False).status == 200
-        fields = {
-            "PaymentId": urlsplit(form_url).path.rpartition("/")[2],
-            "CardNumber": card,
-            "ExpiryDate": "12/90",
-            "Cvv": "123",
-            "CardholderName": "AIGERIM SAPAROVA",
-            "Email": "buyer@example.com",
-            "TermsAgreement": "true",
-        }
+        url, fields = filled_in(form_url, card)
         answer = self._http.request(
-            "POST",
-            f"{self.base}/api/v1/paymentform/submit",
-            fields=fields,
-            encode_multipart=False,
-            redirect=False,
+            "POST", url, fields=fields, encode_multipart=False, redirect=False
         )
         assert answer.status == 302, answer.data
         return answer.headers["Location"]

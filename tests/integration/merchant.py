@@ -17,6 +17,7 @@ from app.simulators.gateway.rules import Mode
 from app.simulators.gateway.service import Gateway
 from app.simulators.gateway.store import Store
 from app.simulators.gateway.web import create_app
+from loadtest.payment_form import GOOD_CARD, SUBMIT_PATH, fields
 
 SLUG = "my-team"
 PASSWORD = "MyPassword123"
@@ -24,7 +25,6 @@ INIT = "/api/v1/PaymentInit/init"
 CHECK = "/api/v1/PaymentCheck/check"
 CONFIRM = "/api/v1/PaymentConfirm/confirm"
 CANCEL = "/api/v1/PaymentCancel/cancel"
-SUBMIT = "/api/v1/paymentform/submit"
 
 
 def sign(*values: str | int | None) -> str:
@@ -89,17 +89,8 @@ class Shop:
         assert answer.status_code == 200
         return payment_id
 
-    def pay(self, payment_id: str, card: str = "4111111111111111", **extra: str) -> Any:
-        fields = {
-            "PaymentId": payment_id,
-            "CardNumber": card,
-            "ExpiryDate": "12/30",
-            "Cvv": "123",
-            "CardholderName": "AIGERIM SAPAROVA",
-            "Email": "buyer@example.com",
-            "TermsAgreement": "true",
-        }
-        return self.client.post(SUBMIT, data=fields | extra)
+    def pay(self, payment_id: str, card: str = GOOD_CARD, **extra: str) -> Any:
+        return self.client.post(SUBMIT_PATH, data=fields(payment_id, card) | extra)
 
     def status(self, payment_id: str) -> str:
         answer = self.client.post(CHECK, json=check_body(paymentId=payment_id))

@@ -10,7 +10,7 @@ from tests.integration.merchant import (
     CHECK,
     CONFIRM,
     INIT,
-    SUBMIT,
+    SUBMIT_PATH,
     Shop,
     check_body,
     init_body,
@@ -47,7 +47,7 @@ def test_a_failing_call_does_nothing(shop: Shop) -> None:
         ("check", CHECK, 408, "1408"),
         ("confirm", CONFIRM, 408, "2408"),
         ("cancel", CANCEL, 503, "9998"),
-        ("submit", SUBMIT, 502, "9998"),
+        ("submit", SUBMIT_PATH, 502, "9998"),
     ],
 )
 def test_a_call_can_fail_with_each_status(

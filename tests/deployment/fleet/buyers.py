@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from itertools import cycle
 from threading import Event, Thread
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import requests
 from werkzeug.datastructures import Headers
@@ -16,15 +15,8 @@ from werkzeug.wrappers import Request
 
 from infra.lab.fleet.state import Fleet
 from loadtest.accounts import BOOKING_ACCOUNTS
+from loadtest.payment_form import filled_in
 
-_FORM = {
-    "CardNumber": "4111111111111111",
-    "ExpiryDate": "12/90",
-    "Cvv": "123",
-    "CardholderName": "AIGERIM SAPAROVA",
-    "Email": "buyer@example.com",
-    "TermsAgreement": "true",
-}
 _accounts = cycle(BOOKING_ACCOUNTS)
 
 
@@ -63,10 +55,8 @@ class Buyer:
         if asked.status_code != 302:
             self("PATCH", "/api/bookings/cancel", json={"booking_id": booking})
             return False
-        page = asked.headers["Location"]
-        form = _FORM | {"PaymentId": urlsplit(page).path.rpartition("/")[2]}
-        submit = urljoin(page, "/api/v1/paymentform/submit")
-        self._session.post(submit, data=form, allow_redirects=False, timeout=10)
+        url, form = filled_in(asked.headers["Location"])
+        self._session.post(url, data=form, allow_redirects=False, timeout=10)
         return True
 
 
