@@ -19,8 +19,7 @@ HEAD = """# Metrics
 Made by `python -m monitoring table > docs/metrics.md`; a test holds it to be current.
 
 Prometheus adds to every series `job` (what was asked), `instance` (the host's name), `role` and
-`zone`; a label `job` of a metric's own becomes `exported_job`. A histogram `NAME` is read as
-`NAME_bucket`, `NAME_sum` and `NAME_count`.
+`zone`. A histogram `NAME` is read as `NAME_bucket`, `NAME_sum` and `NAME_count`.
 """
 
 _EXPORTERS = (

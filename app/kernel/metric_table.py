@@ -121,15 +121,15 @@ _WORK = (
         "Messages given up after all tries; a person is needed.", _WORKER,
     ),
     Metric(
-        "biletter_worker_job_runs_total", "counter", ("job", "outcome"), "runs",
+        "biletter_worker_job_runs_total", "counter", ("task", "outcome"), "runs",
         "Turns of a worker's job: done or failed.", _WORKER,
     ),
     Metric(
-        "biletter_worker_job_seconds", "histogram", ("job",), "seconds",
+        "biletter_worker_job_seconds", "histogram", ("task",), "seconds",
         "Time of a turn of a worker's job.", _WORKER,
     ),
     Metric(
-        "biletter_worker_job_last_success_timestamp_seconds", "gauge", ("job",),
+        "biletter_worker_job_last_success_timestamp_seconds", "gauge", ("task",),
         "seconds since 1970", "When a job's last turn that was done ended.", _WORKER,
     ),
 )  # fmt: skip

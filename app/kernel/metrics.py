@@ -35,6 +35,11 @@ def _counter(name: str) -> Counter:
     return Counter(name, metric.meaning, metric.labels, registry=REGISTRY)
 
 
+def _gauge(name: str) -> Gauge:
+    metric = BY_NAME[name]
+    return Gauge(name, metric.meaning, metric.labels, registry=REGISTRY)
+
+
 def _histogram(name: str, buckets: tuple[float, ...] = LATENCY_BUCKETS) -> Histogram:
     metric = BY_NAME[name]
     return Histogram(name, metric.meaning, metric.labels, registry=REGISTRY, buckets=buckets)
@@ -69,12 +74,7 @@ MESSAGES_DELIVERED = _counter("biletter_messages_delivered_total")
 MESSAGES_DEAD = _counter("biletter_messages_dead_total")
 JOB_RUNS = _counter("biletter_worker_job_runs_total")
 JOB_SECONDS = _histogram("biletter_worker_job_seconds", _JOB_BUCKETS)
-JOB_LAST_SUCCESS = Gauge(
-    "biletter_worker_job_last_success_timestamp_seconds",
-    BY_NAME["biletter_worker_job_last_success_timestamp_seconds"].meaning,
-    ["job"],
-    registry=REGISTRY,
-)
+JOB_LAST_SUCCESS = _gauge("biletter_worker_job_last_success_timestamp_seconds")
 
 
 def exposition(*collectors: Collector) -> bytes:

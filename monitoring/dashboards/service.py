@@ -1,7 +1,4 @@
-"""The service's requests: how many, how many fail, how long they take, and what fills up.
-
-A worker's label `job` is `exported_job` here: Prometheus keeps `job` for who was scraped.
-"""
+"""The service's requests: how many, how many fail, how long they take, and what fills up."""
 
 from __future__ import annotations
 

@@ -78,9 +78,9 @@ WORKERS = Row(
             "How often each job of the workers was done, a second, all hosts.",
             (
                 Query(
-                    "sum by (exported_job) (rate(biletter_worker_job_runs_total"
+                    "sum by (task) (rate(biletter_worker_job_runs_total"
                     '{outcome="done"}[$__rate_interval]))',
-                    "{{exported_job}}",
+                    "{{task}}",
                 ),
             ),
             "ops",
@@ -91,9 +91,9 @@ WORKERS = Row(
             "A job that fails is tried again; one that goes on failing has an alert.",
             (
                 Query(
-                    "sum by (exported_job) (rate(biletter_worker_job_runs_total"
+                    "sum by (task) (rate(biletter_worker_job_runs_total"
                     '{outcome="failed"}[$__rate_interval]))',
-                    "{{exported_job}}",
+                    "{{task}}",
                     "No job has failed.",
                 ),
             ),
@@ -107,9 +107,8 @@ WORKERS = Row(
             "reconciliation every five minutes.",
             (
                 Query(
-                    "time() - max by (exported_job) "
-                    "(biletter_worker_job_last_success_timestamp_seconds)",
-                    "{{exported_job}}",
+                    "time() - max by (task) (biletter_worker_job_last_success_timestamp_seconds)",
+                    "{{task}}",
                 ),
             ),
             "s",
@@ -121,9 +120,9 @@ WORKERS = Row(
             "95 of 100 runs were shorter.",
             (
                 Query(
-                    "histogram_quantile(0.95, sum by (le, exported_job) (rate("
+                    "histogram_quantile(0.95, sum by (le, task) (rate("
                     "biletter_worker_job_seconds_bucket[$__rate_interval])))",
-                    "{{exported_job}}",
+                    "{{task}}",
                 ),
             ),
             "s",

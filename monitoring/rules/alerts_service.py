@@ -5,9 +5,8 @@ from __future__ import annotations
 from monitoring import thresholds as limit
 from monitoring.rules.model import Alert, Group
 
-# A worker's own label `job` is `exported_job`: Prometheus keeps `job` for who was scraped.
-_RUNS = "sum by (exported_job) (increase(biletter_worker_job_runs_total"
-_SUCCESS = "max by (exported_job) (biletter_worker_job_last_success_timestamp_seconds"
+_RUNS = "sum by (task) (increase(biletter_worker_job_runs_total"
+_SUCCESS = "max by (task) (biletter_worker_job_last_success_timestamp_seconds"
 _SLOW_JOB = "reconciliation"
 
 SERVICE_ALERTS = Group(
@@ -46,18 +45,18 @@ SERVICE_ALERTS = Group(
             60,
             "page",
             "worker",
-            '{{ $labels.exported_job }} failed {{ printf "%.0f" $value }} times in 5 min'
+            '{{ $labels.task }} failed {{ printf "%.0f" $value }} times in 5 min'
             " and never succeeded",
         ),
         Alert(
             "WorkerJobStale",
-            f'time() - {_SUCCESS}{{exported_job!="{_SLOW_JOB}"}}) > {limit.JOB_SILENCE_SECONDS}'
-            f' or time() - {_SUCCESS}{{exported_job="{_SLOW_JOB}"}})'
+            f'time() - {_SUCCESS}{{task!="{_SLOW_JOB}"}}) > {limit.JOB_SILENCE_SECONDS}'
+            f' or time() - {_SUCCESS}{{task="{_SLOW_JOB}"}})'
             f" > {limit.RECONCILIATION_SILENCE_SECONDS}",
             60,
             "page",
             "worker",
-            "{{ $labels.exported_job }} last succeeded {{ $value | humanizeDuration }} ago",
+            "{{ $labels.task }} last succeeded {{ $value | humanizeDuration }} ago",
         ),
         # A breaker is open for 5 s at a time; the look back joins these to one.
         Alert(

@@ -204,16 +204,16 @@ def test_a_job_that_fails_is_counted_and_its_last_success_stays(app: Any) -> Non
     name = "metrics-test"
     assert program.take_turn(program.Job(name, lambda: 3, 1.0)) == 3
     success = value(metrics.exposition(), "biletter_worker_job_last_success_timestamp_seconds",
-                    job=name)  # fmt: skip
+                    task=name)  # fmt: skip
     assert success == pytest.approx(time.time(), abs=10)
     with pytest.raises(RuntimeError):
         program.take_turn(program.Job(name, breaks, 1.0))
     text = metrics.exposition()
     for outcome in ("done", "failed"):
-        labels = {"job": name, "outcome": outcome}
+        labels = {"task": name, "outcome": outcome}
         assert value(text, "biletter_worker_job_runs_total", **labels) == 1
-    assert value(text, "biletter_worker_job_seconds_count", job=name) == 2
-    now = value(text, "biletter_worker_job_last_success_timestamp_seconds", job=name)
+    assert value(text, "biletter_worker_job_seconds_count", task=name) == 2
+    now = value(text, "biletter_worker_job_last_success_timestamp_seconds", task=name)
     assert now == success
 
 

@@ -32,7 +32,7 @@ PANELS = [
 ]
 OURS = [pytest.param(p, id=f"{board.title}: {p.title}") for board in ALL for p in board.panels()]
 KNOWN_UNITS = {value for name, value in vars(units).items() if isinstance(value, str)}
-LABELS_OF_TARGETS = {"job", "instance", "role", "zone", "exported_job", "le"}
+LABELS_OF_TARGETS = {"job", "instance", "role", "zone", "le"}
 
 
 def _queries(board: Board) -> list[str]:
