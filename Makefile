@@ -66,7 +66,7 @@ load-calibrate: $(VENV)/.test  ## Measure what the load generator itself can sen
 	@$(bin)/python -m loadtest.calibrate
 
 load-compare: $(VENV)/.test  ## Hold two load runs against each other, with a noise estimate: make load-compare A=folder[,folder] B=folder[,folder].
-	@$(bin)/python -m loadtest.judge.compare $(or $(A),$(error A is missing: make load-compare A=folder B=folder)) $(or $(B),$(error B is missing: make load-compare A=folder B=folder))
+	@$(bin)/python -m loadtest.judge $(or $(A),$(error A is missing: make load-compare A=folder B=folder)) $(or $(B),$(error B is missing: make load-compare A=folder B=folder))
 
 load-capacity: $(VENV)/.test  ## Say how many vCPU the profiles need: make load-capacity RUNS="folder folder" [CHECK=folder].
 	@$(bin)/python -m loadtest.capacity $(or $(RUNS),$(error RUNS is missing: make load-capacity RUNS="folder folder")) $(if $(CHECK),--check "$(CHECK)") $(ARGS)

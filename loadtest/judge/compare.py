@@ -1,4 +1,4 @@
-"""Two runs: `python -m loadtest.judge.compare A B`. Is B different from A, or is it noise?
+"""Two runs: is B different from A, or is it noise?
 
 Two runs of one scenario have the same slices, so each slice of B is held against the same one of
 A, and the ratios are drawn again and again in blocks (a busy second is seldom alone) to see how
@@ -6,11 +6,9 @@ far their median wanders by chance. That is the noise within runs. Between runs 
 machine moves too: by as much as repeated runs show, or as the benchmark has seen.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import exp, log
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -210,31 +208,3 @@ CAVEAT = (
     f"The 99 % interval holds the noise within the runs, and that between runs of the same code:"
     f" {BETWEEN_RUNS:.0%}, unless more runs of A or B (A=folder,folder) tell how much it is."
 )
-
-
-def main() -> int:
-    """Print the comparison, write its page beside B's, and return 0; 2 when there is none."""
-    from loadtest.judge import compare_page, folder  # noqa: PLC0415 - the page needs this module
-
-    if len(sys.argv) != 3:
-        print("make load-compare A=folder B=folder needs two folders of runs.", file=sys.stderr)
-        return 2
-    sides = [[Path(name) for name in argument.split(",")] for argument in sys.argv[1:]]
-    try:
-        runs = [[folder.read(place) for place in side] for side in sides]
-        (a, *_), (b, *_) = runs
-        repeats = [(side[0], other) for side in runs for other in side[1:]]
-        findings = compare(a, b, repeats)
-    except (folder.UnreadableError, DifferentError) as reason:
-        print(reason, file=sys.stderr)
-        return 2
-    print("\n".join(lines(a, b, findings)))
-    place = sides[1][0]
-    page = (place if place.is_dir() else place.parent) / "compare.html"
-    page.write_text(compare_page.render(a, b, findings), encoding="utf-8")
-    print(f"page: {page}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

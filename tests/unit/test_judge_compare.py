@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.judge import __main__ as compare_command
 from loadtest.judge import compare, compare_page, folder, noise
 from tests.unit import judged
 
@@ -145,9 +146,9 @@ def test_the_command_writes_a_page_or_refuses(
     for name, seed in (("a", 1), ("b", 2)):
         folder.write(judged.report(seed=seed), tmp_path / name)
     monkeypatch.setattr(sys, "argv", ["compare", str(tmp_path / "a"), str(tmp_path / "b")])
-    assert compare.main() == 0
+    assert compare_command.main() == 0
     assert "p95, ms" in capsys.readouterr().out
     assert (tmp_path / "b" / "compare.html").is_file()
     monkeypatch.setattr(sys, "argv", ["compare", str(tmp_path / "a"), str(tmp_path / "c")])
-    assert compare.main() == 2
+    assert compare_command.main() == 2
     assert capsys.readouterr().err.count("\n") == 1
