@@ -31,6 +31,7 @@ StartResponse = Callable[..., Any]
 Headers = list[tuple[str, str]]
 
 _SLOW_SECONDS = 1.0
+_FAILURES = (500, 503)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -164,6 +165,9 @@ class _Route:
         self.name = f"{endpoint.method} {endpoint.path}"
         self._latency = metrics.LATENCY.labels(endpoint.method, endpoint.path)
         self._counters: dict[int, Any] = {}
+        # A rate sees no rise to the first value of a series that was not there before.
+        for status in _FAILURES:
+            self._counter(status)
 
     def answer(self, environ: Environ) -> Reply:
         """Parse, authenticate, call the view; whatever goes wrong becomes a problem document."""
@@ -192,13 +196,16 @@ class _Route:
             return problem_reply(errors.Problem())
 
     def count(self, status: int, seconds: float) -> None:
+        self._counter(status).inc()
+        self._latency.observe(seconds)
+
+    def _counter(self, status: int) -> Any:
         counter = self._counters.get(status)
         if counter is None:
             counter = self._counters[status] = metrics.REQUESTS.labels(
                 self._endpoint.method, self._endpoint.path, str(status)
             )
-        counter.inc()
-        self._latency.observe(seconds)
+        return counter
 
     def _recognised(self, header: str | None) -> Principal | None:
         try:

@@ -115,7 +115,7 @@ _REQUESTS = Row(
                 Query(
                     f"sum by (method, route) (route:biletter_http_requests:rate1m{{{_ROUTES}, "
                     'status_class="5xx"}) / sum by (method, route) '
-                    f"(route:biletter_http_requests:rate1m{{{_ROUTES}}})",
+                    f"(route:biletter_http_requests:rate1m{{{_ROUTES}}}) > 0",
                     "{{method}} {{route}}",
                     "Nothing was answered 5xx.",
                 ),
