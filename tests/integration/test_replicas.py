@@ -178,15 +178,18 @@ def test_a_statement_that_the_server_ended_is_sent_once_more_and_a_transaction_i
             connection.execute("SELECT pg_sleep(1)")
 
     with fresh_pools(), psycopg.connect(environment["DATABASE_URL"], autocommit=True) as other:
+
+        def end_sleeper() -> None:
+            while not other.execute(END_SLEEPERS).fetchall():
+                gevent.sleep(0.01)
+
         alone = gevent.spawn(db.one, "SELECT 7, pg_sleep(1)")
-        together = gevent.spawn(in_a_transaction)
-        ended = 0
-        while ended < 2:
-            ended += len(other.execute(END_SLEEPERS).fetchall())
-            gevent.sleep(0.01)
+        end_sleeper()
         row = alone.get(timeout=5)
         assert row is not None
         assert row[0] == 7
+        together = gevent.spawn(in_a_transaction)
+        end_sleeper()
         with pytest.raises(errors.Unavailable):
             together.get(timeout=5)
 
