@@ -105,6 +105,22 @@ def test_a_buyer_who_gets_no_seat_says_so_and_keeps_when_it_last_did(operator: O
     assert [line for line in left if "_last_" in line] == lasting
 
 
+@pytest.mark.long
+def test_the_buyer_comes_right_after_the_primary_has_changed(operator: Operator) -> None:
+    ask = "systemctl show --property ExecMainStartTimestampMonotonic --value biletter-buyer"
+    before_primary = operator.primary()
+    operator.on(MONITOR, "systemctl stop biletter-buyer.timer")
+    try:
+        before = operator.on(MONITOR, ask)
+        operator.on(before_primary, "patronictl -c /etc/patroni/config.yml switchover --force")
+        until(lambda: operator.on(MONITOR, ask) != before, 20)
+    finally:
+        operator.on(MONITOR, "systemctl start biletter-buyer.timer")
+    assert operator.primary() != before_primary
+    until(lambda: query(operator, "biletter_buyer_success") == {MONITOR: 1.0})
+    operator.await_whole()
+
+
 def test_one_edge_has_the_address(operator: Operator) -> None:
     holders = query(operator, "biletter_vip_holder")
     assert sorted(holders.values()) == [0.0, 1.0]
