@@ -17,6 +17,8 @@ from monitoring.rules.model import alerts
 from tests.deployment.fleet.operator import MONITOR, Operator, until
 from tests.unit.test_alert_routing import INHIBITIONS
 
+pytestmark = pytest.mark.long
+
 API = "http://127.0.0.1:9093/api/v2/alerts"
 MATCHER = re.compile(r'(\w+) (=|=~|!=) "(.+)"')
 NAMES = [alert.name for alert in alerts(GROUPS)]
