@@ -16,6 +16,10 @@ from tests.deployment.fleet.operator import Operator
 FROM = ["--fault-at", "12s", "--duration", "45s", "--users", "10", "--readers", "3"]
 """The fault comes when the crowd is at its pace, and buyers stay until it is over."""
 
+HOST_SECONDS = 35
+"""The lock of a lost primary lasts 20 s; the rest is an election and a promotion, with room for
+hosts that share two busy processors. What it takes on quiet ones stands in ansible/README.md."""
+
 
 @pytest.fixture(autouse=True)
 def whole(operator: Operator) -> Iterator[None]:
@@ -61,7 +65,9 @@ def test_the_loss_of_the_primarys_host_stops_sales_for_seconds_and_the_catalogue
     operator: Operator, tmp_path: Path
 ) -> None:
     primary = operator.primary()
-    found = failed_over(operator, tmp_path, fleet_command(operator, "power-off", primary), 25)
+    found = failed_over(
+        operator, tmp_path, fleet_command(operator, "power-off", primary), HOST_SECONDS
+    )
     assert operator.primary() != primary
     assert found["reads"]["by_kind"]["catalogue"]["longest_gap_seconds"] < 2
 
@@ -72,7 +78,7 @@ def test_the_loss_of_a_host_with_the_primary_and_etcds_leader_takes_little_longe
 ) -> None:
     primary = operator.primary()
     led_by(operator, primary)
-    failed_over(operator, tmp_path, fleet_command(operator, "power-off", primary), 30)
+    failed_over(operator, tmp_path, fleet_command(operator, "power-off", primary), HOST_SECONDS)
     assert operator.primary() != primary
 
 
@@ -93,7 +99,7 @@ def test_the_death_of_patroni_stops_nothing(operator: Operator, tmp_path: Path) 
 @pytest.mark.long
 def test_a_cut_off_primary_sells_nothing_that_is_lost(operator: Operator, tmp_path: Path) -> None:
     primary = operator.primary()
-    failed_over(operator, tmp_path, fleet_command(operator, "cut", primary), 25)
+    failed_over(operator, tmp_path, fleet_command(operator, "cut", primary), HOST_SECONDS)
     faults.mend(operator.fleet, primary)
 
 
@@ -101,7 +107,7 @@ def test_a_cut_off_primary_sells_nothing_that_is_lost(operator: Operator, tmp_pa
 def test_a_frozen_primary_holds_nobody_for_long(operator: Operator, tmp_path: Path) -> None:
     primary = operator.primary()
     try:
-        failed_over(operator, tmp_path, fleet_command(operator, "freeze", primary), 35)
+        failed_over(operator, tmp_path, fleet_command(operator, "freeze", primary), HOST_SECONDS)
     finally:
         faults.thaw(operator.fleet, primary)
 
