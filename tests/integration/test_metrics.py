@@ -254,6 +254,21 @@ def test_the_wait_for_a_connection_is_observed(buyer: Caller, event: Event) -> N
     assert observed() > before
 
 
+def test_a_routes_first_failure_is_a_rise_that_a_rate_sees(web: Service) -> None:
+    text = web.get("/metrics").body
+    routes = {
+        (sample.labels["method"], sample.labels["route"])
+        for family in parsed(text)
+        for sample in family.samples
+        if sample.name == "biletter_http_request_seconds_count"
+    }
+    assert ("PATCH", "/api/seats/select") in routes
+    for method, route in routes:
+        for status in ("500", "503"):
+            labels = {"method": method, "route": route, "status": status}
+            assert value(text, "biletter_http_requests_total", **labels) == 0
+
+
 def test_no_request_is_sent_by_id(web: Service) -> None:
     assert web.ask(request("GET", "/api/analytics?id=90210")).status == 404
     assert b"90210" not in web.get("/metrics").body

@@ -135,20 +135,6 @@ def counted_by(service: Service, pid: int, route: str) -> float:
     return sum(value for key, value, *_ in values if f'"{route}"' in key)
 
 
-def test_a_routes_first_failure_is_a_rise_that_a_rate_sees(served: Service) -> None:
-    told = samples(served)
-    routes = {
-        (labels["method"], labels["route"])
-        for name, pairs in told
-        if name == "biletter_http_request_seconds_count" and (labels := dict(pairs))
-    }
-    assert ("PATCH", "/api/seats/select") in routes
-    for method, route in routes:
-        for status in ("500", "503"):
-            labels = {"method": method, "route": route, "status": status}
-            assert told["biletter_http_requests_total", frozenset(labels.items())] == 0
-
-
 def test_metrics_count_the_requests_of_all_workers_and_every_worker_tells_the_same(
     served: Service,
 ) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.lab.fleet.state import Fleet
+from infra.lab.fleet.state import JUMP, Fleet
 
 _RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) ", re.MULTILINE)
 _PATIENCE = 240.0
-MONITOR = "monitor-1"
+MONITOR = JUMP
 
 
 @dataclass(frozen=True)

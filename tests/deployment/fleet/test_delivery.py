@@ -72,7 +72,9 @@ def test_the_dead_mans_switch_is_called_again_and_again(operator: Operator) -> N
     assert alert["labels"]["alertname"] == "Watchdog"
 
 
-def test_a_page_is_a_message_within_a_minute_and_so_is_its_end(operator: Operator) -> None:
+def test_a_page_is_a_message_within_half_a_minute_and_its_end_is_one_too(
+    operator: Operator,
+) -> None:
     page = {"alertname": "Rehearsal", "severity": "page", "component": "test", "instance": "db-9"}
     ticket = page | {"severity": "ticket"}
 

@@ -16,9 +16,10 @@ from tests.deployment.fleet.operator import Operator
 FROM = ["--fault-at", "12s", "--duration", "45s", "--users", "10", "--readers", "3"]
 """The fault comes when the crowd is at its pace, and buyers stay until it is over."""
 
-HOST_SECONDS = 35
-"""The lock of a lost primary lasts 20 s; the rest is an election and a promotion, with room for
-hosts that share two busy processors. What it takes on quiet ones stands in ansible/README.md."""
+HOST_SECONDS = 25
+"""The goal when the primary's host is lost: its lock lasts 20 s, then comes an election."""
+HOST_SECONDS_ON_BUSY_CORES = 35
+"""Where other work may take the processors from the election, as in continuous integration."""
 
 
 @pytest.fixture(autouse=True)
@@ -61,13 +62,15 @@ def led_by(operator: Operator, host: str) -> None:
     operator.on(host, f"ETCDCTL_ENDPOINTS={endpoint} biletter-etcdctl move-leader {member:x}")
 
 
+@pytest.mark.parametrize(
+    "seconds",
+    [pytest.param(HOST_SECONDS, marks=pytest.mark.long), HOST_SECONDS_ON_BUSY_CORES],
+)
 def test_the_loss_of_the_primarys_host_stops_sales_for_seconds_and_the_catalogue_not_at_all(
-    operator: Operator, tmp_path: Path
+    operator: Operator, tmp_path: Path, seconds: float
 ) -> None:
     primary = operator.primary()
-    found = failed_over(
-        operator, tmp_path, fleet_command(operator, "power-off", primary), HOST_SECONDS
-    )
+    found = failed_over(operator, tmp_path, fleet_command(operator, "power-off", primary), seconds)
     assert operator.primary() != primary
     assert found["reads"]["by_kind"]["catalogue"]["longest_gap_seconds"] < 2
 
@@ -78,7 +81,7 @@ def test_the_loss_of_a_host_with_the_primary_and_etcds_leader_takes_little_longe
 ) -> None:
     primary = operator.primary()
     led_by(operator, primary)
-    failed_over(operator, tmp_path, fleet_command(operator, "power-off", primary), HOST_SECONDS)
+    failed_over(operator, tmp_path, fleet_command(operator, "power-off", primary), 30)
     assert operator.primary() != primary
 
 
@@ -107,7 +110,7 @@ def test_a_cut_off_primary_sells_nothing_that_is_lost(operator: Operator, tmp_pa
 def test_a_frozen_primary_holds_nobody_for_long(operator: Operator, tmp_path: Path) -> None:
     primary = operator.primary()
     try:
-        failed_over(operator, tmp_path, fleet_command(operator, "freeze", primary), HOST_SECONDS)
+        failed_over(operator, tmp_path, fleet_command(operator, "freeze", primary), 35)
     finally:
         faults.thaw(operator.fleet, primary)
 
