@@ -11,8 +11,9 @@ from psycopg import errors as pg
 
 from app.kernel import errors
 from app.kernel.config import settings
+from app.kernel.connection import Connection, Row, open_connection
 from app.kernel.driver_errors import translated
-from app.kernel.pool import Connection, Pool, Row, open_connection
+from app.kernel.pool import Pool
 
 __all__ = ["Connection", "Params", "Pool", "Row", "translated"]
 

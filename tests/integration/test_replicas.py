@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from app.kernel import db, errors
 from tests.conftest import Caller, Event
@@ -197,57 +197,3 @@ def test_a_statement_that_the_server_ended_is_sent_once_more_and_a_transaction_i
 END_SLEEPERS = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'PgSleep'
 """
-
-
-def test_while_another_primary_is_chosen_buyers_wait_instead_of_being_refused(
-    buyer: Caller, event: Event, environment: dict[str, str]
-) -> None:
-    url = environment["DATABASE_URL"]
-    params = conninfo_to_dict(url)
-    several = params | {
-        "host": f"127.0.0.1,{params['host']}",
-        "port": f"{free_port()},{params.get('port') or 5432}",
-        "target_session_attrs": "read-write",
-    }
-    with psycopg.connect(url, autocommit=True) as other:
-        set_read_only(other, "on")
-        try:
-            with fresh_pools(DATABASE_URL=make_conninfo("", **several)):
-                booking = gevent.spawn(buyer.post, "/api/bookings", event_id=event.id)
-                gevent.sleep(0.5)
-                assert not booking.ready()
-                set_read_only(other, "off")
-                assert booking.get(timeout=5).status_code == 201
-        finally:
-            set_read_only(other, "off")
-            other.execute("ALTER SYSTEM RESET default_transaction_read_only")
-
-
-def set_read_only(connection: psycopg.Connection[Any], value: str) -> None:
-    """As a standby, as far as target_session_attrs can see."""
-    connection.execute("SET default_transaction_read_only = off")
-    connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
-    connection.execute("SELECT pg_reload_conf()")
-    deadline = time.monotonic() + 5
-    with psycopg.connect(connection.info.dsn, autocommit=True) as other:
-        while other.execute("SHOW default_transaction_read_only").fetchone() != (value,):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-
-def test_the_next_connection_begins_where_the_primary_was_found(
-    app: Any, environment: dict[str, str]
-) -> None:
-    del app
-    params = conninfo_to_dict(environment["DATABASE_URL"])
-    gone, port = free_port(), str(params.get("port") or 5432)
-    params |= {
-        "host": f"127.0.0.1,{params['host']}",
-        "port": f"{gone},{port}",
-        "target_session_attrs": "read-write",
-    }
-    with fresh_pools(DATABASE_URL=make_conninfo("", **params)):
-        first = db.one("SELECT pg_backend_pid()")
-        assert first is not None
-        assert db.primary()._params["port"] == f"{port},{gone}"
-        assert db.primary()._params["host"].endswith(",127.0.0.1")
