@@ -64,7 +64,7 @@ def test_a_machine_that_is_not_debian_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_only_packages_whose_programs_are_missing_are_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    there = {"ip", "ssh-keygen", "nft", "systemd-socket-activate"}
+    there = {"ip", "losetup", "ssh-keygen", "nft", "systemd-socket-activate"}
     monkeypatch.setattr(shutil, "which", lambda name: name if name in there else None)
 
     assert tools.missing_packages() == ["debootstrap", "systemd-container"]

@@ -36,7 +36,7 @@ def start(fleet: Fleet, name: str) -> None:
 
 
 def wipe(fleet: Fleet, name: str) -> None:
-    """Put a fresh host in the place of one: same name and address, new disk, new host key."""
+    """Put a fresh host in a host's place: same name, address and volume, new disk and host key."""
     host = fleet.host(name)
     if is_up(fleet, host):
         crash(fleet, name)

@@ -8,10 +8,12 @@ from typing import Any
 import yaml
 
 from infra.cloud import inventory
+from infra.lab.fleet import volumes
 from infra.lab.fleet.outside import TEAM_SLUG
 from infra.lab.fleet.state import JUMP, USER, Fleet
 
 _SIZE = {"vcpus": 2, "ram_mb": 2048, "boot_gb": 8}
+_VOLUME = {"gb": volumes.GB, "devices": [volumes.DEVICE]}
 _CONNECTIONS, _SPARE = 20_000, 1000  # The role's own figures.
 _HEAD = "# Written by every `up` of the lab; changes made here are lost.\n"
 
@@ -65,7 +67,7 @@ def _outputs(fleet: Fleet) -> dict[str, Any]:
                 "address": host.address,
                 "zone": "lab",
                 **_SIZE,
-                "data": None,
+                "data": _VOLUME if host.volume else None,
             }
             for host in fleet.hosts.values()
         },

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.lab import processes
 from infra.lab.errors import LabError
-from infra.lab.fleet import cgroups, disks, network, outside
+from infra.lab.fleet import cgroups, disks, network, outside, volumes
 from infra.lab.fleet.base import base_folder, make_base
 from infra.lab.fleet.inventory import write_inventory
 from infra.lab.fleet.machines import boot, is_up, wait_for_ssh
@@ -129,6 +129,7 @@ def _clear(folder: Path) -> None:
     cgroups.remove_groups(key)
     processes.kill(folder)
     cgroups.remove_groups(key)  # A host that was just being started may have made its own.
+    volumes.detach_all(folder)
     network.remove_bridge(key)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.lab import processes
 from infra.lab.errors import LabError
-from infra.lab.fleet import cgroups
+from infra.lab.fleet import cgroups, volumes
 from infra.lab.fleet.base import MACHINE
 from infra.lab.fleet.network import remove_link
 from infra.lab.fleet.state import Fleet, Host
@@ -25,6 +25,7 @@ def boot(fleet: Fleet, host: Host) -> None:
         *("--register=no", "--keep-unit", "--link-journal=no", "--console=pipe"),
         *(f"--network-bridge={fleet.key}", "--resolv-conf=off", "--timezone=off"),
         *("--kill-signal=SIGRTMIN+4", "--rlimit=RLIMIT_NOFILE=1024:524288"),
+        *volumes.attach(host),
         "/usr/local/sbin/lab-init",
     )
     supervise = (MACHINE / "supervise", group, fleet.base, host.disk, *options)

@@ -22,6 +22,8 @@ SIMULATORS = ("gateway", "provider")
 
 _FILE = "fleet.json"
 _ROLES = {"edge": (11, 2), "app": (21, 2), "db": (31, 3), "monitor": (41, 1)}
+_WITH_VOLUME = ("db", "monitor")
+_VOLUMES = "volumes"
 _CLIENT, _MIRROR, _GATEWAY, _PROVIDER, _LISTENER, _VIP = 1, 2, 3, 4, 5, 10
 _PASSWORDS = ("payment", "webhook")
 
@@ -41,6 +43,7 @@ class Host:
     address: str
     machine: str  # The name that nspawn knows it by; no other fleet's host has it.
     disk: Path  # What the host wrote, and what it was given at its birth.
+    volume: Path | None  # What outlives the disk.
 
     @property
     def link(self) -> str:
@@ -83,6 +86,11 @@ class Fleet(LabFolder):
         base, network = Path(content["base"]), content["network"]
         return cls(folder, base, network, content["ports"], content["passwords"])
 
+    @staticmethod
+    def volumes_of(folder: Path) -> list[Path]:
+        """What outlives the disks of a folder's hosts, also of a fleet that was not finished."""
+        return sorted((folder / _VOLUMES).glob("*"))
+
     def host(self, name: str) -> Host:
         """The host of this name. Raises LabError when there is none."""
         if name not in self.hosts:
@@ -98,7 +106,8 @@ class Fleet(LabFolder):
                 name, number = f"{role}-{index + 1}", first + index
                 disk = self.folder / "hosts" / name
                 machine = f"{self.key}-{number}"
-                found[name] = Host(name, role, number, self.address(number), machine, disk)
+                volume = self.folder / _VOLUMES / name if role in _WITH_VOLUME else None
+                found[name] = Host(name, role, number, self.address(number), machine, disk, volume)
         return found
 
     def address(self, number: int) -> str:

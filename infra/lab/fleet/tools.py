@@ -18,6 +18,7 @@ PROGRAMS = {
     "ip": "iproute2",
     "nft": "nftables",
     "ssh-keygen": "openssh-client",
+    "losetup": "mount",
 }
 
 
@@ -28,6 +29,10 @@ def require_machine() -> None:
         raise LabError("The fleet needs Debian (12 or 13): this machine has no apt-get.")
     if not find_cgroups():
         raise LabError("The fleet needs control groups of version 2: no cgroup2 is mounted.")
+    if not Path("/dev/loop-control").exists():
+        raise LabError(
+            "The fleet needs loop devices for its volumes: /dev/loop-control is missing."
+        )
     if missing := missing_packages():
         say(f"installing into this machine: {', '.join(missing)}")
         environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
