@@ -1,0 +1,84 @@
+"""Data volumes: what is on them outlives its host, and nothing on them is lost by a mistake."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from infra.lab.fleet import faults
+from infra.lab.fleet.volumes import DEVICE
+from tests.deployment.fleet.operator import MONITOR, Operator
+
+pytestmark = pytest.mark.long
+
+PATH = "/var/lib/postgresql"
+DATA = f"{PATH}/17/biletter"
+
+
+def test_data_lies_on_the_volumes(operator: Operator) -> None:
+    source = "findmnt --noheadings --output SOURCE --target"
+    assert operator.on(operator.primary(), f"{source} {DATA}") == DEVICE
+    assert operator.on(MONITOR, f"{source} /var/lib/prometheus/metrics2") == DEVICE
+
+
+def test_a_replaced_host_goes_on_with_its_data_whatever_its_users_number_is(
+    operator: Operator,
+) -> None:
+    host = operator.replica()
+    made = f"stat --format %Y {DATA}/PG_VERSION"
+    before = operator.on(host, made)
+    operator.on(host, f"systemctl stop patroni; chown --recursive 4321:4321 {PATH}/17")
+    faults.wipe(operator.fleet, host)
+    operator.must("site", "--limit", f"{host},monitor")
+    operator.await_whole()
+    assert operator.on(host, made) == before, "copied anew from the primary"
+
+
+def test_a_host_that_boots_again_has_its_data(operator: Operator) -> None:
+    host = operator.replica()
+    faults.power_off(operator.fleet, host)
+    faults.start(operator.fleet, host)
+    operator.await_whole()
+    assert operator.on(host, f"findmnt --noheadings --output SOURCE {PATH}") == DEVICE
+
+
+def test_a_grown_volume_is_used_and_nothing_stops(operator: Operator) -> None:
+    host = operator.replica()
+    volume = operator.fleet.hosts[host].volume
+    assert volume is not None
+    size = f"df --output=size --block-size=1M {PATH} | tail -1"
+    before = int(operator.on(host, size))
+    started = operator.on(host, f"head -1 {DATA}/postmaster.pid")
+    os.truncate(volume, volume.stat().st_size + (1 << 30))
+    listed = ("losetup", "--noheadings", "--output", "NAME", "--associated", volume)
+    device = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.strip()
+    subprocess.run(["losetup", "--set-capacity", device], check=True)
+    only = ("--limit", f"{host},monitor", "--tags", "db")
+    operator.must("site", *only)
+    assert int(operator.on(host, size)) > before + 900
+    assert operator.on(host, f"head -1 {DATA}/postmaster.pid") == started
+    assert operator.must("site", *only).changed[host] == 0
+
+
+def test_what_would_lose_data_is_refused_and_nothing_is_changed(operator: Operator) -> None:
+    host = operator.replica()
+    only = ("--limit", f"{host},monitor", "--tags", "db")
+    for given, why in (
+        ('\'{"data_volume_devices": ["/dev/vdz"]}\'', "is not attached: there is none of /dev/vdz"),
+        ("data_volume_path=/etc", "holds data on the host's own disk"),
+    ):
+        refused = operator.play("site", *only, "-e", given)
+        assert refused.code != 0
+        assert why in " ".join(refused.said.split())
+        assert refused.changed[host] == 0
+    operator.await_whole()
+    faults.wipe(operator.fleet, host)
+    operator.on(host, f"wipefs --all --quiet {DEVICE}; mkswap {DEVICE}")
+    refused = operator.play("site", "--limit", f"{host},monitor")
+    assert refused.code != 0
+    assert f"{DEVICE} of {host} holds swap" in " ".join(refused.said.split())
+    operator.on(host, f"wipefs --all --quiet {DEVICE}")
+    operator.must("site", "--limit", f"{host},monitor")
+    operator.await_whole()
