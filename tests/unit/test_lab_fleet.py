@@ -163,3 +163,21 @@ def test_a_host_that_does_not_exist_cannot_be_broken(fleet: Fleet) -> None:
 def test_a_host_that_does_not_run_cannot_be_broken(fleet: Fleet) -> None:
     with pytest.raises(LabError, match="db-1 does not run"):
         faults.power_off(fleet, "db-1")
+
+
+def test_databases_and_the_monitor_have_volumes_that_a_new_disk_leaves_alone(
+    fleet: Fleet, written: dict[str, Any]
+) -> None:
+    hosts = {
+        name: host["biletter_host"]["data"]
+        for group in ("edge", "app", "db", "monitor")
+        for name, host in written["children"][group]["hosts"].items()
+    }
+    with_volume = {name for name, data in hosts.items() if data is not None}
+
+    assert with_volume == {"db-1", "db-2", "db-3", "monitor-1"}
+    assert hosts["db-1"] == {"gb": 4, "devices": ["/dev/vdb"]}
+    for name in with_volume:
+        host = fleet.hosts[name]
+        assert host.volume is not None
+        assert host.disk not in host.volume.parents

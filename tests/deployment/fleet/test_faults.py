@@ -110,7 +110,7 @@ def test_a_cut_off_primary_sells_nothing_that_is_lost(operator: Operator, tmp_pa
 def test_a_frozen_primary_holds_nobody_for_long(operator: Operator, tmp_path: Path) -> None:
     primary = operator.primary()
     try:
-        failed_over(operator, tmp_path, fleet_command(operator, "freeze", primary), 35)
+        failed_over(operator, tmp_path, fleet_command(operator, "freeze", primary), HOST_SECONDS)
     finally:
         faults.thaw(operator.fleet, primary)
 

@@ -11,8 +11,6 @@ from infra.lab.fleet import faults
 from infra.lab.fleet.volumes import DEVICE
 from tests.deployment.fleet.operator import MONITOR, Operator
 
-pytestmark = pytest.mark.long
-
 PATH = "/var/lib/postgresql"
 DATA = f"{PATH}/17/biletter"
 
@@ -23,6 +21,7 @@ def test_data_lies_on_the_volumes(operator: Operator) -> None:
     assert operator.on(MONITOR, f"{source} /var/lib/prometheus/metrics2") == DEVICE
 
 
+@pytest.mark.long
 def test_a_replaced_host_goes_on_with_its_data_whatever_its_users_number_is(
     operator: Operator,
 ) -> None:
@@ -44,6 +43,7 @@ def test_a_host_that_boots_again_has_its_data(operator: Operator) -> None:
     assert operator.on(host, f"findmnt --noheadings --output SOURCE {PATH}") == DEVICE
 
 
+@pytest.mark.long
 def test_a_grown_volume_is_used_and_nothing_stops(operator: Operator) -> None:
     host = operator.replica()
     volume = operator.fleet.hosts[host].volume
@@ -62,6 +62,7 @@ def test_a_grown_volume_is_used_and_nothing_stops(operator: Operator) -> None:
     assert operator.must("site", *only).changed[host] == 0
 
 
+@pytest.mark.long
 def test_what_would_lose_data_is_refused_and_nothing_is_changed(operator: Operator) -> None:
     host = operator.replica()
     only = ("--limit", f"{host},monitor", "--tags", "db")
