@@ -19,7 +19,7 @@ def attach(host: Host) -> tuple[str, ...]:
         host.volume.parent.mkdir(exist_ok=True)
         with host.volume.open("wb") as file:
             file.truncate(GB << 30)
-    attached = _devices(host.volume)
+    attached = devices_of(host.volume)
     device = attached[0] if attached else run("losetup", "--find", "--show", host.volume).strip()
     return (f"--bind={device}:{DEVICE}",)
 
@@ -27,9 +27,10 @@ def attach(host: Host) -> tuple[str, ...]:
 def detach_all(folder: Path) -> None:
     """Take this machine's devices from the volumes of a fleet's folder."""
     for file in Fleet.volumes_of(folder):
-        for device in _devices(file):
+        for device in devices_of(file):
             run("losetup", "--detach", device)
 
 
-def _devices(file: Path) -> list[str]:
+def devices_of(file: Path) -> list[str]:
+    """By which block devices this machine shows a volume: one, or none."""
     return run("losetup", "--noheadings", "--output", "NAME", "--associated", file).split()

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from infra.lab.fleet import faults
-from infra.lab.fleet.volumes import DEVICE
+from infra.lab.fleet.volumes import DEVICE, devices_of
 from tests.deployment.fleet.operator import MONITOR, Operator
 
 PATH = "/var/lib/postgresql"
@@ -52,9 +52,7 @@ def test_a_grown_volume_is_used_and_nothing_stops(operator: Operator) -> None:
     before = int(operator.on(host, size))
     started = operator.on(host, f"head -1 {DATA}/postmaster.pid")
     os.truncate(volume, volume.stat().st_size + (1 << 30))
-    listed = ("losetup", "--noheadings", "--output", "NAME", "--associated", volume)
-    device = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.strip()
-    subprocess.run(["losetup", "--set-capacity", device], check=True)
+    subprocess.run(["losetup", "--set-capacity", *devices_of(volume)], check=True)
     only = ("--limit", f"{host},monitor", "--tags", "db")
     operator.must("site", *only)
     assert int(operator.on(host, size)) > before + 900
