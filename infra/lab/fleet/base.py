@@ -22,6 +22,7 @@ PACKAGES = (
     *("curl", "less", "vim-tiny", "tzdata"),
 )
 MACHINE = Path(__file__).parent / "machine"
+_SCRIPTS = ("make-base", "lab-init", "lab_modules.py", "lab_modules.pth")
 
 
 def base_folder() -> Path:
@@ -41,7 +42,7 @@ def make_base(fleet: Fleet) -> None:
         say(f"base: Debian {SUITE} by debootstrap, about a minute")
         shutil.rmtree(fleet.base, ignore_errors=True)
         mirror = f"http://{fleet.mirror}/debian"
-        words = (SUITE, ",".join(PACKAGES), mirror, fleet.base, MACHINE / "lab-init", USER)
+        words = (SUITE, ",".join(PACKAGES), mirror, fleet.base, MACHINE, USER)
         make = ("unshare", "--mount", "--", MACHINE / "make-base", *words)
         processes.run(fleet, "make-base", make, _direct())
         complete.touch()
@@ -49,7 +50,7 @@ def make_base(fleet: Fleet) -> None:
 
 
 def _key() -> str:
-    scripts = [(MACHINE / name).read_text() for name in ("make-base", "lab-init")]
+    scripts = [(MACHINE / name).read_text() for name in _SCRIPTS]
     parts = (SUITE, *PACKAGES, platform.machine(), USER, *scripts)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
