@@ -44,6 +44,28 @@ def test_a_host_that_boots_again_has_its_data(operator: Operator) -> None:
 
 
 @pytest.mark.long
+def test_all_database_hosts_may_be_replaced_and_the_primary_of_before_begins(
+    operator: Operator,
+) -> None:
+    # With etcd gone too, a replica that was behind could begin: what it had not heard of is lost.
+    primary, behind = operator.primary(), operator.replica()
+    operator.on(behind, "systemctl stop patroni")
+    operator.on(primary, "sudo -u postgres psql -c 'CREATE TABLE kept AS SELECT 1 AS seat'")
+    for host in operator.members():
+        faults.power_off(operator.fleet, host)
+    for host in (behind, *({"db-1", "db-2", "db-3"} - {behind})):
+        faults.wipe(operator.fleet, host)
+    refused = operator.play("site", "--limit", "db,monitor", "-e", "patroni_first=db-9")
+    assert refused.code != 0
+    assert "-e patroni_first=HOST" in refused.said
+    operator.must("site", "--limit", "db,monitor")
+    operator.await_whole()
+    assert operator.primary() == primary
+    kept = "sudo -u postgres psql -XAtc 'SELECT seat FROM kept; DROP TABLE kept'"
+    assert operator.on(primary, kept).split() == ["1", "DROP", "TABLE"]
+
+
+@pytest.mark.long
 def test_a_grown_volume_is_used_and_nothing_stops(operator: Operator) -> None:
     host = operator.replica()
     volume = operator.fleet.hosts[host].volume
