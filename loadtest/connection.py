@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserCallbackError, HttpParserError, HttpResponseParser
 
 from loadtest import trust
 from loadtest.client import HEADERS, TIMEOUT_SECONDS
@@ -73,7 +73,11 @@ class Answer:
     def feed(self, received: bytes) -> None:
         """Read on; raises HttpParserError when it is no HTTP."""
         self.is_begun = True
-        self._parser.feed_data(received)
+        try:
+            self._parser.feed_data(received)
+        except HttpParserCallbackError as wrapped:
+            # An interrupt may come while the parser calls, which is not the answer's fault.
+            raise wrapped.__context__ or wrapped from None
 
     @property
     def status(self) -> int:
