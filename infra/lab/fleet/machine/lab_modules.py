@@ -1,7 +1,7 @@
 """Compiles what Ansible sends once on a host, not once for each task.
 
 Ansible sends a module as a zip of sources. Python keeps no compiled form of what it imports from
-a zip, and compiles it twice, the first time to name the file: more than half of what a task costs.
+a zip, and compiles it twice, the first time to name the file: nearly half of what a task costs.
 lab_modules.pth loads this wherever Debian's Python starts, so it imports little.
 """
 
