@@ -23,7 +23,9 @@ class _Importer(zipimporter):
         return f"{self.archive}/{self.prefix}{fullname.rpartition('.')[2]}{ending}"
 
     def get_code(self, fullname: str) -> CodeType:
-        source = self.get_source(fullname) or ""
+        source = self.get_source(fullname)
+        if source is None:  # There is compiled code alone.
+            return super().get_code(fullname)
         kept = f"{_FOLDER}/{source_hash(source.encode()).hex()}"
         if os.path.exists(kept):
             with open(kept, "rb") as file:
