@@ -24,9 +24,16 @@ ConfigureWithoutCarrier=yes
 IgnoreCarrierLoss=yes
 """
 _SOURCES = """\
+# Nobody has signed it: it is this machine's own.
+Types: deb
+URIs: http://{mirror}/selection
+Suites: {suite}
+Components: main
+Trusted: yes
+
 Types: deb
 URIs: http://{mirror}/debian
-Suites: {suite} {suite}-updates
+Suites: {suite}-updates
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 

@@ -1,6 +1,9 @@
 """Debian's archive as the hosts see it: asks the real mirror once, then answers from the cache.
 
-python -m infra.lab.fleet.mirror --address A --port P --cache FOLDER NAME=URL...
+python -m infra.lab.fleet.mirror --address A --port P --cache FOLDER --architecture amd64
+    --named-in FOLDER NAME=URL...
+
+What --named-in names of the archive `debian`, and what that stands on, is at /selection besides.
 """
 
 from __future__ import annotations
@@ -21,8 +24,11 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from infra.lab.fleet.selection import Selection, words_of
+
 _FRESH = 3600.0  # Seconds that what names the newest packages is taken for the newest.
 _PATIENCE = 60.0
+_SELECTION = "/selection/"
 _FOREVER = ("/pool/", "/by-hash/")  # What lies there never changes.
 
 
@@ -73,9 +79,14 @@ class Archive:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     archive: Archive
+    selection: Selection
 
     def do_GET(self) -> None:
-        found = self.archive.find(urllib.parse.unquote(self.path.partition("?")[0]))
+        path = urllib.parse.unquote(self.path.partition("?")[0])
+        if path.startswith(_SELECTION):
+            found = self.selection.find(path.removeprefix(_SELECTION))
+        else:
+            found = self.archive.find(path)
         if isinstance(found, HTTPStatus):
             self._answer(found, 0)
         elif self._is_known(found):
@@ -125,10 +136,14 @@ def main() -> None:
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, default=80)
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--architecture", required=True)
+    parser.add_argument("--named-in", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("upstreams", nargs="+", metavar="NAME=URL")
     options = parser.parse_args()
     upstreams = dict(one.split("=", 1) for one in options.upstreams)
-    _Handler.archive = Archive(options.cache, upstreams)
+    archive = _Handler.archive = Archive(options.cache, upstreams)
+    folder, wanted = options.cache / "selection", words_of(options.named_in)
+    _Handler.selection = Selection(archive, "debian", folder, options.architecture, wanted)
     _Server((options.address, options.port), _Handler).serve_forever()
 
 

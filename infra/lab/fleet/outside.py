@@ -13,6 +13,7 @@ from pathlib import Path
 from infra.lab import processes
 from infra.lab.fleet.sources import find_mirrors, proxy_environ
 from infra.lab.fleet.state import SIMULATORS, Fleet
+from infra.lab.fleet.tools import run
 from infra.lab.ports import takes_connections
 from infra.lab.software import cache_folder
 
@@ -28,7 +29,11 @@ def start_mirror(fleet: Fleet) -> None:
     if processes.is_alive(fleet, "mirror"):
         return
     mirrors = find_mirrors()
-    options = ("--address", fleet.mirror, "--cache", cache_folder() / "fleet/archive")
+    architecture = run("dpkg", "--print-architecture").strip()
+    options = (
+        *("--address", fleet.mirror, "--cache", cache_folder() / "fleet/archive"),
+        *("--architecture", architecture, "--named-in", _ROOT / "ansible"),
+    )
     upstreams = (f"debian={mirrors.main}", f"debian-security={mirrors.security}")
     _start(fleet, "mirror", ("infra.lab.fleet.mirror", *options, *upstreams), proxy_environ())
     processes.wait_for(fleet, "mirror", lambda: takes_connections(80, fleet.mirror))
