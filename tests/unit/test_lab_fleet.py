@@ -67,7 +67,7 @@ def test_only_packages_whose_programs_are_missing_are_installed(
     there = {"ip", "losetup", "ssh-keygen", "nft", "systemd-socket-activate"}
     monkeypatch.setattr(shutil, "which", lambda name: name if name in there else None)
 
-    assert tools.missing_packages() == ["debootstrap", "systemd-container"]
+    assert tools.missing_packages() == ["mmdebstrap", "systemd-container"]
 
 
 def test_a_fleet_is_found_again_with_its_network_and_passwords(fleet: Fleet) -> None:

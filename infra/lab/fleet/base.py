@@ -39,7 +39,7 @@ def make_base(fleet: Fleet) -> None:
         if complete.exists():
             say(f"base: in {folder}")
             return
-        say(f"base: Debian {SUITE} by debootstrap, about a minute")
+        say(f"base: Debian {SUITE} by mmdebstrap, about half a minute")
         shutil.rmtree(fleet.base, ignore_errors=True)
         mirror = f"http://{fleet.mirror}/debian"
         words = (SUITE, ",".join(PACKAGES), mirror, fleet.base, MACHINE, USER)

@@ -14,7 +14,7 @@ from infra.lab.progress import say
 PROGRAMS = {
     "systemd-nspawn": "systemd-container",
     "systemd-socket-activate": "systemd",
-    "debootstrap": "debootstrap",
+    "mmdebstrap": "mmdebstrap",
     "ip": "iproute2",
     "nft": "nftables",
     "ssh-keygen": "openssh-client",
