@@ -12,9 +12,9 @@ import random
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, compress, count
 from typing import NamedTuple
 
 import msgspec
@@ -22,8 +22,8 @@ from gevent.lock import Semaphore
 
 from app.kernel import shared
 from app.kernel.money import decimal_string
-from app.seats import queries, rules
-from app.seats.models import Change, Place, SeatStatus
+from app.seats import board_queries, rules
+from app.seats.models import Change, SeatRow, SeatStatus
 
 _BLOCK = 256
 _TAIL_SHARE = 0.005
@@ -32,6 +32,7 @@ _FIRST = 4
 """So many seats from the top of a list are what its reader is likely to take."""
 _DECIDES_WITHIN = 10.0
 """Seconds after which whoever was shown a seat has taken it or something else."""
+_BY_LETTER = {status[0]: status for status in SeatStatus}
 
 
 class Range(NamedTuple):
@@ -48,10 +49,12 @@ class Range(NamedTuple):
 class SeatSet:
     """A set of seat indices that can be counted and paged without walking through it."""
 
-    def __init__(self, size: int) -> None:
-        self.members = bytearray(size)
-        self._blocks = [0] * (size // _BLOCK + 1)
-        self.count = 0
+    def __init__(self, members: bytearray) -> None:
+        self.members = members
+        """1 for each member, 0 for each other index."""
+        ends = range(0, len(members) + 1, _BLOCK)
+        self._blocks = [members.count(1, end, end + _BLOCK) for end in ends]
+        self.count = sum(self._blocks)
 
     def add(self, index: int) -> None:
         self.members[index] = 1
@@ -108,47 +111,46 @@ class SeatSet:
 class Board:
     """All seats of one event, their status now, and where the next buyer starts reading."""
 
-    def __init__(self, event_id: int, zones: Sequence[queries.Zone]) -> None:
+    def __init__(
+        self, event_id: int, zones: Sequence[board_queries.Zone], rows: Iterable[SeatRow]
+    ) -> None:
         self.event_id = event_id
         self.zones = zones
-        self.places: list[Place] = []
         self.rows: dict[int, Range] = {}
-        self.by_status: dict[SeatStatus, SeatSet] = {}
         self.misses_seats = False
         """A change named a seat that is not here: the layout has to be read again."""
-        self._index: dict[int, int] = {}
-        self._status: list[SeatStatus] = []
-        self._versions = array("q")
+        self._seat_ids = array("q")
+        self._row_of = array("i")
+        self._seat_numbers = array("i")
+        self._prices_minor = array("q")
+        self._zone_ids = array("q")
+        self._versions = array("i")
         self._held_until = array("d")
-        self._ends: list[tuple[float, int]] = []
-        self._json: list[tuple[bytes, bytes]] = []
+        statuses = "".join(self._take(row) for row in rows)
+        self.size = len(statuses)
+        self.by_status = {status: _members(statuses, status) for status in SeatStatus}
+        self._status = [_BY_LETTER[letter] for letter in statuses]
+        self._index = {seat_id: index for index, seat_id in enumerate(self._seat_ids)}
+        reserved = self.by_status[SeatStatus.RESERVED].members
+        self._ends = [(self._held_until[index], index) for index in compress(count(), reserved)]
+        heapq.heapify(self._ends)
+        self._json: list[tuple[bytes, bytes] | None] = [None] * self.size
         self._numbers = iter(range(0))
         self._leasing = Semaphore()
-        self._stride = 1
+        self._stride = rules.stride(max(1, self.size))
         self._map: bytes | None = None
 
-    def extend(self, seats: Iterable[tuple[Place, Change]]) -> None:
-        """Add seats in the order of rows and numbers; `complete` has to follow the last ones."""
-        for place, change in seats:
-            index = len(self.places)
-            self.places.append(place)
-            self._index[place.seat_id] = index
-            self._status.append(change.status)
-            self._versions.append(change.version)
-            self._held_until.append(change.held_until)
-            first = self.rows.get(place.row, Range(index, index)).first
-            self.rows[place.row] = Range(first, index + 1)
-            self._json.append(_json_of(place))
-
-    def complete(self) -> None:
-        """Make the board usable once all seats are there."""
-        self.by_status = {status: SeatSet(len(self.places)) for status in SeatStatus}
-        for index, status in enumerate(self._status):
-            self.by_status[status].add(index)
-            if status is SeatStatus.RESERVED:
-                self._ends.append((self._held_until[index], index))
-        heapq.heapify(self._ends)
-        self._stride = rules.stride(max(1, len(self.places)))
+    def _take(self, row: SeatRow) -> str:
+        first = len(self._seat_ids)
+        self._seat_ids += row.seat_ids
+        self._row_of += array("i", [row.row]) * len(row.seat_ids)
+        self._seat_numbers += row.numbers
+        self._prices_minor += row.prices_minor
+        self._zone_ids += row.zone_ids
+        self._versions += row.versions
+        self._held_until += row.held_until
+        self.rows[row.row] = Range(first, len(self._seat_ids))
+        return row.statuses
 
     @cached_property
     def layout(self) -> LayoutDocument:
@@ -157,7 +159,11 @@ class Board:
 
     @property
     def everything(self) -> Range:
-        return Range(0, len(self.places))
+        return Range(0, self.size)
+
+    def places(self) -> Iterator[tuple[int, int, int, int]]:
+        """Row, number, id and zone's id of each seat, in the order of rows and numbers."""
+        return zip(self._row_of, self._seat_numbers, self._seat_ids, self._zone_ids, strict=True)
 
     def apply(self, change: Change) -> None:
         """Take a change over unless a newer one of that seat is known already."""
@@ -211,8 +217,8 @@ class Board:
 
     def _next_number(self) -> int:
         """A number that begins at a free seat; by chance when few seats are left."""
-        free, count = self.by_status[SeatStatus.FREE], len(self.places)
-        while free.count > count * _TAIL_SHARE:
+        free = self.by_status[SeatStatus.FREE]
+        while free.count > self.size * _TAIL_SHARE:
             numbers = self._numbers
             for number in numbers:
                 if self.is_first_free(number, self.everything):
@@ -221,9 +227,9 @@ class Board:
                 # One lease serves all who wait: a crowd that takes one each runs through the
                 # whole round at once, and everybody stands where somebody stood before.
                 if self._numbers is numbers:
-                    size = rules.lease_size(free.count, count)
-                    first = queries.lease_draws(self.event_id, size)
-                    self._numbers = iter(range(first, first + size))
+                    length = rules.lease_size(free.count, self.size)
+                    first = board_queries.lease_draws(self.event_id, length)
+                    self._numbers = iter(range(first, first + length))
         return random.randrange(1 << 32)  # noqa: S311 - spreads buyers, keeps no secret
 
     def _first_free(self, number: int) -> list[int]:
@@ -233,7 +239,7 @@ class Board:
 
     def start(self, number: int, span: Range) -> int:
         """Where in `span` the buyer with this number starts."""
-        if span.size == len(self.places):
+        if span.size == self.size:
             return rules.draw(number, span.size, self._stride)
         return span.first + rules.draw(number, span.size, rules.stride(span.size))
 
@@ -251,7 +257,7 @@ class Board:
             found = seats.page(span, start, skip, size - len(parts))
             name = status.encode()
             for index in found:
-                head, tail = self._json[index]
+                head, tail = self._json[index] or self._write(index)
                 parts.append(head + name + tail)
             if len(parts) == size:
                 break
@@ -271,6 +277,14 @@ class Board:
             )
             self._map = packed.to_bytes(len(codes) // 4, "little")
         return self._map
+
+    def _write(self, index: int) -> tuple[bytes, bytes]:
+        """The JSON of a seat, before and after its status; kept, for it does not change."""
+        seat_id, row, number = self._seat_ids[index], self._row_of[index], self._seat_numbers[index]
+        head = f'{{"id":{seat_id},"row":{row},"number":{number},"status":"'
+        tail = f'","price":"{decimal_string(self._prices_minor[index])}"}}'
+        written = self._json[index] = head.encode(), tail.encode()
+        return written
 
     def _set(self, index: int, status: SeatStatus) -> None:
         self.by_status[self._status[index]].remove(index)
@@ -304,18 +318,14 @@ class MapDocument(msgspec.Struct):
 def layout_document(board: Board) -> LayoutDocument:
     """The compact layout of an event: neighbouring seats of a row are one entry."""
     runs: list[tuple[int, int, int, int, int]] = []
-    for place in board.places:
+    for place in board.places():
         if runs:
             row, number, seat_id, length, zone_id = runs[-1]
-            if (row, number + length, seat_id + length, zone_id) == (
-                place.row,
-                place.number,
-                place.seat_id,
-                place.zone_id,
-            ):
+            if (row, number + length, seat_id + length, zone_id) == place:
                 runs[-1] = (row, number, seat_id, length + 1, zone_id)
                 continue
-        runs.append((place.row, place.number, place.seat_id, 1, place.zone_id))
+        row, number, seat_id, zone_id = place
+        runs.append((row, number, seat_id, 1, zone_id))
     zones: list[dict[str, object]] = [
         {
             "id": zone.id,
@@ -343,6 +353,6 @@ def map_document(board: Board, layout: str) -> MapDocument:
     )
 
 
-def _json_of(place: Place) -> tuple[bytes, bytes]:
-    head = f'{{"id":{place.seat_id},"row":{place.row},"number":{place.number},"status":"'
-    return head.encode(), f'","price":"{decimal_string(place.price_minor)}"}}'.encode()
+def _members(statuses: str, status: SeatStatus) -> SeatSet:
+    table = {ord(letter): int(its is status) for letter, its in _BY_LETTER.items()}
+    return SeatSet(bytearray(statuses.translate(table), "ascii"))

@@ -16,12 +16,14 @@ from gevent.lock import RLock
 
 from app.kernel import db, errors, metrics, shared
 from app.kernel.config import settings
-from app.seats import queries
+from app.seats import board_queries
 from app.seats.board import Board
 from app.seats.models import Change
 
 _MAX_BOARDS = 200
 _BREATHE_EVERY = 2_000
+_MOST_CHANGES = 20_000
+"""To take over more than these takes longer than to read a board again."""
 
 
 class Boards:
@@ -37,17 +39,14 @@ class Boards:
 
     def fresh(self, event_id: int) -> Board:
         """The board of an event as it stands now. Raises NotFound, Unavailable, Busy."""
-        board = self._boards.get(event_id)
-        if board is None or board.misses_seats:
-            board = self._load(event_id)
-        else:
-            self._boards.move_to_end(event_id)
+        board = self._loaded(event_id)
         if not self._is_fresh():
             came_at = time.monotonic()
             with self._lock:
                 # In a rush nothing stays fresh, but what was asked after we came is fresh for us.
                 if self._asked_at < came_at and not self._is_fresh():
                     self._refresh()
+            board = self._loaded(event_id)
         board.settle(time.time() + self._clock_offset)
         return board
 
@@ -61,6 +60,13 @@ class Boards:
         """Ask the database before the next answer."""
         self._asked_at = float("-inf")
 
+    def _loaded(self, event_id: int) -> Board:
+        board = self._boards.get(event_id)
+        if board is None or board.misses_seats:
+            return self._load(event_id)
+        self._boards.move_to_end(event_id)
+        return board
+
     def _is_fresh(self) -> bool:
         return (
             time.monotonic() - self._asked_at < settings().seats_freshness
@@ -70,8 +76,10 @@ class Boards:
     def _refresh(self) -> None:
         # Both are read before the question: what happens after it makes the answer stale.
         asked_at, elsewhere = time.monotonic(), shared.changes_elsewhere()
-        found = queries.changes_since(self._xmin)
+        found = board_queries.changes_since(self._xmin, _MOST_CHANGES)
         metrics.LISTING_REFRESHES.inc()
+        if len(found.changes) == _MOST_CHANGES:  # As after a reset of all events.
+            self._boards.clear()
         for count, change in enumerate(found.changes, 1):
             if (board := self._boards.get(change.event_id)) is not None:
                 board.apply(change)
@@ -85,16 +93,12 @@ class Boards:
             board = self._boards.get(event_id)
             if board is not None and not board.misses_seats:
                 return board
-            if not queries.event_exists(event_id):
+            if not board_queries.event_exists(event_id):
                 raise errors.NotFound("Такого события нет.", code="event_not_found")
             with db.transaction() as connection:
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                layout = queries.load_layout(connection, event_id)
-                board = Board(event_id, layout.zones)
-                for chunk in layout.seats:
-                    board.extend(chunk)
-                    sleep(0)
-            board.complete()
+                layout = board_queries.load_layout(connection, event_id)
+            board = Board(event_id, layout.zones, layout.rows)
             self._boards[event_id] = board
             if len(self._boards) > _MAX_BOARDS:
                 self._boards.popitem(last=False)

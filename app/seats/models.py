@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -23,11 +24,16 @@ class Change(NamedTuple):
     """Seconds since 1970 by the database's clock; 0 where the seat is not held."""
 
 
-class Place(NamedTuple):
-    """What of a seat never changes while it is on sale."""
+class SeatRow(NamedTuple):
+    """The seats of a row in the order of their numbers: of each column a value for each seat."""
 
-    seat_id: int
     row: int
-    number: int
-    price_minor: int
-    zone_id: int
+    seat_ids: array[int]
+    numbers: array[int]
+    prices_minor: array[int]
+    zone_ids: array[int]
+    versions: array[int]
+    held_until: array[float]
+    """As in a change."""
+    statuses: str
+    """F, R or S for each seat: how its status begins."""

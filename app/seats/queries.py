@@ -7,11 +7,10 @@ always taken in the same order: the booking, then its seats.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import LiteralString, NamedTuple
 
 from app.kernel import db
-from app.seats.models import Change, Place, SeatStatus
 
 # The booking is locked only when the seat looks takeable, so a lost race writes nothing at all.
 # A booking and its seats run out together: held_until is the booking's expires_at. `+ 0` keeps the
@@ -253,119 +252,6 @@ def release(user_id: int, seat_id: int) -> Release:
     if row is None:
         raise LookupError("The statement always has one row.")
     return Release(*row)
-
-
-# What follows keeps the seat boards of the workers fresh.
-#
-# `changed_in` is the transaction that changed a row last. Every transaction below the xmin of a
-# snapshot had ended when the snapshot was taken, so "everything from the xmin of the last snapshot
-# on" misses nothing, in whatever order transactions commit.
-_SNAPSHOT = """
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
-           extract(epoch FROM clock_timestamp())::float8
-"""
-_ZONES = """
-    SELECT z.id, z.position, z.name, z.price_minor, e.currency
-    FROM zones z JOIN events e ON e.id = z.event_id
-    WHERE z.event_id = %(event_id)s ORDER BY z.position
-"""
-_LAYOUT = """
-    SELECT id, row_number, number, price_minor, zone_id, version, status,
-           coalesce(extract(epoch FROM held_until), 0)::float8
-    FROM seats WHERE event_id = %(event_id)s
-    ORDER BY row_number, number
-"""
-_EVENT_EXISTS = """
-    SELECT EXISTS (SELECT FROM events WHERE id = %(event_id)s)
-        OR EXISTS (SELECT FROM events_archive WHERE id = %(event_id)s)
-"""
-_CHUNK = 5_000
-
-
-class Zone(NamedTuple):
-    """A part of the venue with one price."""
-
-    id: int
-    position: int
-    name: str
-    price_minor: int
-    currency: str
-
-
-class Layout(NamedTuple):
-    """One consistent view of all seats of an event."""
-
-    xmin: int
-    clock: float
-    zones: list[Zone]
-    seats: Iterator[list[tuple[Place, Change]]]
-    """In chunks, ordered by row and number; to be read before the connection goes back."""
-
-
-def event_exists(event_id: int) -> bool:
-    """Whether an event, active or archived, has this id."""
-    row = db.one(_EVENT_EXISTS, {"event_id": event_id})
-    return bool(row and row[0])
-
-
-def load_layout(connection: db.Connection, event_id: int) -> Layout:
-    """Read all seats of an event in the caller's transaction, which must be REPEATABLE READ."""
-    xmin, clock = connection.execute(_SNAPSHOT).fetchone() or (0, 0.0)
-    zones = [Zone(*row) for row in connection.execute(_ZONES, {"event_id": event_id})]
-
-    def chunks() -> Iterator[list[tuple[Place, Change]]]:
-        with connection.cursor(name="layout") as cursor:
-            cursor.execute(_LAYOUT, {"event_id": event_id})
-            while rows := cursor.fetchmany(_CHUNK):
-                yield [
-                    (Place(*row[:5]), Change(event_id, row[0], row[5], SeatStatus(row[6]), row[7]))
-                    for row in rows
-                ]
-
-    return Layout(xmin, clock, zones, chunks())
-
-
-_CHANGES = """
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
-           extract(epoch FROM clock_timestamp())::float8,
-           s.event_id, s.id, s.version, s.status,
-           coalesce(extract(epoch FROM s.held_until), 0)::float8
-    FROM (SELECT) AS one LEFT JOIN seats s ON s.changed_in >= %(xmin)s
-"""
-
-
-class Changes(NamedTuple):
-    """The seats that have changed, of all events, and from where to ask the next time."""
-
-    xmin: int
-    clock: float
-    changes: list[Change]
-
-
-def changes_since(xmin: int) -> Changes:
-    """All seats changed by transactions that the snapshot with this xmin may not have seen."""
-    found = db.rows(_CHANGES, {"xmin": xmin})
-    return Changes(
-        found[0][0],
-        found[0][1],
-        [Change(r[2], r[3], r[4], SeatStatus(r[5]), r[6]) for r in found if r[2] is not None],
-    )
-
-
-# Not worth waiting for disk and standbys: numbers that are lent twice show a seat to two buyers.
-_LEASE = """
-    WITH hasty AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-    INSERT INTO listing_cursors (event_id, next)
-    SELECT %(event_id)s::bigint, %(count)s::bigint FROM hasty
-    ON CONFLICT (event_id) DO UPDATE SET next = listing_cursors.next + %(count)s
-    RETURNING next - %(count)s
-"""
-
-
-def lease_draws(event_id: int, count: int) -> int:
-    """Reserve `count` numbers of the event's listing cursor for this worker; returns the first."""
-    row = db.one(_LEASE, {"event_id": event_id, "count": count})
-    return int(row[0]) if row else 0
 
 
 _FREE_ALL: LiteralString = """

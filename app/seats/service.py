@@ -128,7 +128,7 @@ def list_seats(
     """
     board = _boards.fresh(event_id)
     span = board.everything if row is None else board.rows.get(row)
-    if span is None or not board.places:
+    if span is None or not board.size:
         return b"[]"
     skip = (page - 1) * size
     if status in (SeatStatus.RESERVED, SeatStatus.SOLD):

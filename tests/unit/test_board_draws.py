@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections import Counter
 
 import pytest
 
 from app.kernel import shared
 from app.seats.board import Board
-from app.seats.models import Change, Place, SeatStatus
+from app.seats.models import SeatRow
 
 EVENT = 77
 SHOWN = 4
@@ -19,15 +20,17 @@ def board(count: int, free: int) -> Board:
     """A row of seats of which so many, by chance, are free."""
     chance = random.Random(1)
     left = set(chance.sample(range(count), free))
-    made = Board(EVENT, [])
-    made.extend(
-        (
-            Place(index, 1, index + 1, 100, 1),
-            Change(EVENT, index, 1, SeatStatus.FREE if index in left else SeatStatus.SOLD, 0.0),
-        )
-        for index in range(count)
+    row = SeatRow(
+        1,
+        seat_ids=array("q", range(count)),
+        numbers=array("i", range(1, count + 1)),
+        prices_minor=array("q", [100]) * count,
+        zone_ids=array("q", [1]) * count,
+        versions=array("i", [1]) * count,
+        held_until=array("d", [0.0]) * count,
+        statuses="".join("F" if index in left else "S" for index in range(count)),
     )
-    made.complete()
+    made = Board(EVENT, [], [row])
     made._numbers = iter(range(10**9))
     return made
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from unittest.mock import MagicMock
 
 import gevent
 import pytest
 
-from app.kernel import config, shared
-from app.seats import queries
+from app.kernel import config, db, shared
+from app.seats import board_queries
 from app.seats.board import Board
+from app.seats.board_queries import Changes, Layout
 from app.seats.freshness import Boards
-from app.seats.queries import Changes
+from app.seats.models import Change, SeatStatus
 
 SECONDS = 0.05
 
@@ -20,19 +22,19 @@ class Database:
     """Takes its time to say that nothing has changed."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.asked = self.changes = 0
 
-    def changes_since(self, _xmin: int) -> Changes:
+    def changes_since(self, _xmin: int, limit: int) -> Changes:
         self.asked += 1
         gevent.sleep(SECONDS)
-        return Changes(1, 0.0, [])
+        return Changes(1, 0.0, [Change(2, 1, 1, SeatStatus.FREE, 0.0)] * min(self.changes, limit))
 
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """Another worker changes seats without a pause."""
     slow, changes = Database(), iter(range(10**9))
-    monkeypatch.setattr(queries, "changes_since", slow.changes_since)
+    monkeypatch.setattr(board_queries, "changes_since", slow.changes_since)
     monkeypatch.setattr(shared, "changes_elsewhere", lambda: next(changes))
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1/nothing")
     config.settings.cache_clear()
@@ -41,11 +43,24 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
 
 
 @pytest.fixture
+def layouts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The events whose seats were read as a whole."""
+    read: list[int] = []
+
+    def load_layout(_connection: object, event_id: int) -> Layout:
+        read.append(event_id)
+        return Layout(1, 0.0, [], [])
+
+    monkeypatch.setattr(board_queries, "event_exists", lambda _: True)
+    monkeypatch.setattr(board_queries, "load_layout", load_layout)
+    monkeypatch.setattr(db, "transaction", MagicMock())
+    return read
+
+
+@pytest.fixture
 def boards() -> Boards:
     made = Boards()
-    empty = Board(1, [])
-    empty.complete()
-    made._boards[1] = empty
+    made._boards[1] = Board(1, [], [])
     return made
 
 
@@ -68,3 +83,14 @@ def test_those_who_wait_share_one_question_that_began_after_they_came(
     gevent.joinall([first, *rest], raise_error=True)
     # The one under way when they came may have missed what they must see.
     assert database.asked == 2
+
+
+def test_a_board_is_read_again_when_more_has_changed_than_reading_it_costs(
+    database: Database, boards: Boards, layouts: list[int]
+) -> None:
+    before = boards.fresh(1)
+    database.changes = 19_999
+    assert boards.fresh(1) is before
+    database.changes = 100_000
+    assert boards.fresh(1) is not before
+    assert layouts == [1]

@@ -14,7 +14,7 @@ from app.seats.board import Range, SeatSet
 @given(data=st.data(), size=st.integers(1, 1200))
 def test_pages_are_what_a_walk_around_the_ring_would_find(data: st.DataObject, size: int) -> None:
     members = data.draw(st.sets(st.integers(0, size - 1)))
-    seats = SeatSet(size)
+    seats = SeatSet(bytearray(size))
     for index in members:
         seats.add(index)
     first = data.draw(st.integers(0, size - 1))
