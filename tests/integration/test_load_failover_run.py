@@ -27,7 +27,13 @@ def test_what_is_broken_is_mended_when_the_run_is_interrupted(tmp_path: Path) ->
     with serving(Service()) as host:
         deeds = ("--fault", f"touch {broken}", "--fault-at", "1s", "--mend", f"touch {mended}")
         command = (*COMMAND, "--host", host, *QUICK, *deeds, "--report", str(tmp_path / "run"))
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Whoever runs the tests in the background may have had SIGINT ignored for all of them.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        )
         until(broken.exists, 30)
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=30)
