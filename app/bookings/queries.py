@@ -98,12 +98,12 @@ _END = """
         WHERE id = %(booking_id)s AND status = ANY(%(before)s::booking_status[])
         RETURNING id, user_id
     ), line AS (
-        UPDATE booking_lines l SET status = %(line_to)s::line_status
-        FROM booking b
-        WHERE l.user_id = b.user_id AND l.booking_id = b.id AND l.status IN ('HELD', 'SOLD')
+        UPDATE booking_lines SET status = %(line_to)s::line_status
+        WHERE user_id = (SELECT user_id FROM booking) AND booking_id = (SELECT id FROM booking)
+          AND status IN ('HELD', 'SOLD')
     ), provider AS (
-        UPDATE provider_orders o SET due_at = clock_timestamp(), turn = turn + 1 FROM booking b
-        WHERE o.booking_id = b.id
+        UPDATE provider_orders SET due_at = clock_timestamp(), turn = turn + 1
+        WHERE booking_id = (SELECT id FROM booking)
     )
     UPDATE seats s
     SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
@@ -199,10 +199,10 @@ _SELL = """
         WHERE id = %(booking_id)s AND status = 'CONFIRMING'
           AND (SELECT count(*) FROM seat) = cardinality(%(line_ids)s::bigint[])
     ), booking AS (
-        UPDATE bookings b SET status = 'CONFIRMED' FROM complete c WHERE b.id = c.id
+        UPDATE bookings SET status = 'CONFIRMED' WHERE id = (SELECT id FROM complete)
     ), line AS (
-        UPDATE booking_lines l SET status = 'SOLD' FROM complete c, seat
-        WHERE l.id = seat.line_id
+        UPDATE booking_lines SET status = 'SOLD'
+        WHERE id = ANY(ARRAY(SELECT line_id FROM seat, complete))
     )
     UPDATE seats s
     SET status = 'SOLD', held_until = NULL, version = s.version + 1,
@@ -246,21 +246,26 @@ def event_terms(connection: db.Connection, event_id: int) -> EventTerms:
     return EventTerms(*row)
 
 
-# One sweep: bookings whose hold has run out, oldest first. A row that somebody works on is left
-# for the next sweep. Seats whose next buyer came first have another holder and stay untouched.
+# One sweep: bookings whose hold has run out, oldest first; the clock stands still, so that the
+# index is read no further. A row that somebody works on is left for the next sweep. Seats whose
+# next buyer came first have another holder and stay untouched.
 _EXPIRE = """
     WITH due AS MATERIALIZED (
         SELECT id, user_id, status FROM bookings
-        WHERE status IN ('CREATED', 'PAYMENT_INITIATED') AND expires_at <= clock_timestamp()
+        WHERE status IN ('CREATED', 'PAYMENT_INITIATED') AND expires_at <= statement_timestamp()
         ORDER BY expires_at LIMIT %(limit)s
         FOR NO KEY UPDATE SKIP LOCKED
     ), booking AS (
-        UPDATE bookings b SET status = 'EXPIRED', exclusive_key = NULL
-        FROM due WHERE b.id = due.id
+        UPDATE bookings SET status = 'EXPIRED', exclusive_key = NULL
+        WHERE id = ANY(ARRAY(SELECT id FROM due))
     ), line AS (
-        UPDATE booking_lines l SET status = 'EXPIRED' FROM due
-        WHERE l.user_id = due.user_id AND l.booking_id = due.id AND l.status = 'HELD'
-        RETURNING l.seat_id, l.booking_id
+        UPDATE booking_lines SET status = 'EXPIRED'
+        WHERE id = ANY(ARRAY(
+            SELECT l.id FROM due CROSS JOIN LATERAL (
+                SELECT id FROM booking_lines
+                WHERE user_id = due.user_id AND booking_id = due.id AND status = 'HELD'
+                OFFSET 0) AS l))
+        RETURNING seat_id, booking_id
     ), seat AS (
         UPDATE seats s
         SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
@@ -269,11 +274,11 @@ _EXPIRE = """
         WHERE s.id = line.seat_id AND s.status = 'RESERVED'
           AND s.holder_kind = 'BOOKING' AND s.holder_id = line.booking_id
     ), payment AS (
-        UPDATE payments p SET status = 'VOIDED' FROM due
-        WHERE p.booking_id = due.id AND p.status IN ('INITIATED', 'OPEN')
+        UPDATE payments SET status = 'VOIDED'
+        WHERE booking_id = ANY(ARRAY(SELECT id FROM due)) AND status IN ('INITIATED', 'OPEN')
     ), provider AS (
-        UPDATE provider_orders o SET due_at = clock_timestamp(), turn = turn + 1 FROM due
-        WHERE o.booking_id = due.id
+        UPDATE provider_orders SET due_at = clock_timestamp(), turn = turn + 1
+        WHERE booking_id = ANY(ARRAY(SELECT id FROM due))
     ), message AS (
         INSERT INTO outbox (topic, key, payload)
         SELECT 'booking.expired', id::text, jsonb_build_object('booking_id', id, 'user_id', user_id)

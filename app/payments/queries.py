@@ -180,9 +180,9 @@ _TAKE_DUE = """
         WHEN 'VOIDED' THEN greatest(%(again)s * interval '1 second',
                                     (clock_timestamp() - created_at) / 4)
         ELSE %(again)s * interval '1 second' END
-    WHERE order_id IN (
-        SELECT order_id FROM payments WHERE check_due_at <= clock_timestamp()
-        ORDER BY check_due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    WHERE order_id = ANY(ARRAY(
+        SELECT order_id FROM payments WHERE check_due_at <= statement_timestamp()
+        ORDER BY check_due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
     RETURNING order_id
 """
 

@@ -80,7 +80,7 @@ def shares(connection: db.Connection, booking_id: int, line_ids: Sequence[int]) 
 # part is UNCLEAR waits: a person finds out by the sum that the gateway has returned, and that must
 # not move meanwhile. Sub-selects, not joins: no plan made of empty tables may scan them for ever.
 _READY = """
-    status IN ('DUE', 'STUCK') AND try_at <= clock_timestamp()
+    status IN ('DUE', 'STUCK') AND try_at <= statement_timestamp()
     AND NOT (SELECT bool_or(u.status = 'UNCLEAR') FROM refunds u WHERE u.order_id = r.order_id)
 """
 _WAITING = f"""
@@ -207,18 +207,23 @@ def has_unpaid(connection: db.Connection, order_id: int) -> bool:
 _OF_USER = """
     SELECT r.id, p.booking_id, r.amount_minor, r.currency, r.status, r.created_at, r.paid_at,
            p.status, ARRAY(
-               SELECT b.seat_id FROM ledger l JOIN booking_lines b ON b.id = l.line_id
-               WHERE l.order_id = r.order_id AND l.refund_id = r.id AND l.kind = 'REFUND_DUE'
-                 AND b.seat_id IS NOT NULL
-               ORDER BY b.seat_id)
-    FROM payments p JOIN refunds r USING (order_id)
+               SELECT seat_id FROM booking_lines
+               WHERE id = ANY(ARRAY(SELECT line_id FROM ledger
+                                    WHERE order_id = r.order_id AND refund_id = r.id
+                                      AND kind = 'REFUND_DUE'))
+                 AND seat_id IS NOT NULL
+               ORDER BY seat_id)
+    FROM payments p CROSS JOIN LATERAL (
+        SELECT * FROM refunds WHERE order_id = p.order_id OFFSET 0) AS r
     WHERE p.user_id = %(user_id)s
     ORDER BY r.id
 """
 _PLACES = """
     SELECT l.line_id, s.row_number, s.number, l.amount_minor
-    FROM ledger l LEFT JOIN booking_lines b ON b.id = l.line_id
-        LEFT JOIN seats s ON s.id = b.seat_id
+    FROM ledger l LEFT JOIN LATERAL (
+            SELECT row_number, number FROM seats
+            WHERE id = (SELECT seat_id FROM booking_lines WHERE id = l.line_id)
+        ) AS s ON true
     WHERE l.order_id = %(order_id)s AND l.refund_id = %(id)s AND l.kind = 'REFUND_DUE'
     ORDER BY l.line_id
 """

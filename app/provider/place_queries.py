@@ -11,11 +11,13 @@ from uuid import UUID
 from app.kernel import db
 from app.provider.models import Order, PlaceRow, PlaceStatus, Wanted
 
+# OFFSET keeps PostgreSQL from reading all places that are bought, to look each up in them.
 _WANT = """
     INSERT INTO provider_places (booking_id, seat_id, place_id, status)
     SELECT %(booking_id)s, wanted.seat_id, wanted.place_id,
            CASE WHEN EXISTS (SELECT FROM provider_places b
-                             WHERE b.place_id = wanted.place_id AND b.status = 'BOUGHT')
+                             WHERE b.place_id = wanted.place_id AND b.status = 'BOUGHT'
+                             OFFSET 0)
                 THEN 'BOUGHT' ELSE 'WANTED' END
     FROM unnest(%(seat_ids)s::bigint[], %(place_ids)s::uuid[]) AS wanted (seat_id, place_id)
     ON CONFLICT (booking_id, place_id) DO UPDATE
@@ -32,13 +34,13 @@ _DROP = """
         SELECT place_id, status FROM provider_places
         WHERE booking_id = %(booking_id)s AND place_id <> ALL(%(place_ids)s::uuid[])
     ), forgotten AS (
-        DELETE FROM provider_places p USING surplus s
-        WHERE p.booking_id = %(booking_id)s AND p.place_id = s.place_id
-          AND s.status IN ('WANTED', 'REFUSED')
+        DELETE FROM provider_places
+        WHERE booking_id = %(booking_id)s AND place_id = ANY(ARRAY(
+            SELECT place_id FROM surplus WHERE status IN ('WANTED', 'REFUSED')))
     )
-    UPDATE provider_places p SET status = 'SURPLUS', changed_at = clock_timestamp()
-    FROM surplus s
-    WHERE p.booking_id = %(booking_id)s AND p.place_id = s.place_id AND s.status = 'SELECTED'
+    UPDATE provider_places SET status = 'SURPLUS', changed_at = clock_timestamp()
+    WHERE booking_id = %(booking_id)s AND place_id = ANY(ARRAY(
+        SELECT place_id FROM surplus WHERE status = 'SELECTED'))
 """
 
 
@@ -62,14 +64,14 @@ _PLACES = """
            extract(epoch FROM clock_timestamp() - CASE WHEN p.status IN ('ASKED', 'RELEASING')
                THEN coalesce(p.doubted_at, clock_timestamp()) ELSE p.changed_at END)::float8,
            EXISTS (SELECT FROM provider_places o
-                   WHERE o.place_id = p.place_id AND o.status = 'BOUGHT'),
+                   WHERE o.place_id = p.place_id AND o.status = 'BOUGHT' OFFSET 0),
            EXISTS (SELECT FROM provider_places o
                    WHERE o.place_id = p.place_id AND o.booking_id <> p.booking_id
-                   AND o.status IN ('ASKED', 'SELECTED', 'SURPLUS', 'RELEASING')),
+                   AND o.status IN ('ASKED', 'SELECTED', 'SURPLUS', 'RELEASING') OFFSET 0),
            EXISTS (SELECT FROM provider_places o
                    WHERE o.place_id = p.place_id AND o.booking_id <> p.booking_id
                    AND o.status = 'FREED' AND o.changed_at
-                       > clock_timestamp() - %(recent)s * interval '1 second')
+                       > clock_timestamp() - %(recent)s * interval '1 second' OFFSET 0)
     FROM provider_places p WHERE p.booking_id = %(booking_id)s ORDER BY p.seat_id
 """
 

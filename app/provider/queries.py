@@ -12,7 +12,7 @@ from typing import LiteralString
 from uuid import UUID
 
 from app.kernel import db
-from app.provider.models import Order, Status
+from app.provider.models import Order, PlaceStatus, Status
 
 _COLUMNS: LiteralString = """booking_id, order_id, status, turn, attempts,
     extract(epoch FROM clock_timestamp() - changed_at)::float8"""
@@ -112,10 +112,10 @@ def retry(connection: db.Connection, booking_id: int) -> None:
 _TAKE: LiteralString = f"""
     UPDATE provider_orders SET turn = turn + 1,
         due_at = clock_timestamp() + %(lease)s * interval '1 second'
-    WHERE booking_id IN (
+    WHERE booking_id = ANY(ARRAY(
         SELECT booking_id FROM provider_orders
-        WHERE due_at <= clock_timestamp() AND (status <> 'WANTED' OR asked_at IS NOT NULL)
-        ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+        WHERE due_at <= statement_timestamp() AND (status <> 'WANTED' OR asked_at IS NOT NULL)
+        ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
     RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
 
@@ -129,14 +129,15 @@ def take_due(limit: int, lease: float) -> list[Order]:
 _ADMISSION_LOCK = 0x62696C65_61646D69
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%(lock)s)"
 _ON_THE_WAY = """
-    SELECT count(*) FROM provider_orders o JOIN provider_places p USING (booking_id)
+    SELECT coalesce(sum((SELECT count(*) FROM provider_places p
+                         WHERE p.booking_id = o.booking_id AND p.status <> 'BOUGHT')), 0)::bigint
+    FROM provider_orders o
     WHERE o.status = 'WANTED' AND o.asked_at IS NOT NULL AND o.due_at IS NOT NULL
-      AND p.status <> 'BOUGHT'
 """
 _ADMIT: LiteralString = f"""
     UPDATE provider_orders SET turn = turn + 1, asked_at = clock_timestamp(),
         due_at = clock_timestamp() + %(lease)s * interval '1 second'
-    WHERE booking_id IN (
+    WHERE booking_id = ANY(ARRAY(
         SELECT q.booking_id FROM (
             SELECT o.booking_id,
                    sum(n.places) OVER (ORDER BY o.wanted_at, o.booking_id) - n.places AS before
@@ -145,7 +146,7 @@ _ADMIT: LiteralString = f"""
                   ORDER BY wanted_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) o
             CROSS JOIN LATERAL (SELECT count(*) AS places FROM provider_places p
                                 WHERE p.booking_id = o.booking_id AND p.status <> 'BOUGHT') n
-        ) q WHERE q.before < %(room)s)
+        ) q WHERE q.before < %(room)s))
     RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
 
@@ -185,14 +186,15 @@ _FINISH = """
         refusal_told = refusal_told AND %(to)s <> 'REFUSED'
     WHERE booking_id = %(booking_id)s AND turn = %(turn)s
 """
-_BUY = """
-    UPDATE provider_places SET status = 'BOUGHT', changed_at = clock_timestamp()
-    WHERE booking_id = %(booking_id)s AND status = 'SELECTED'
+# What a status has to be is a parameter, or the index of places under way would be taken for the
+# booking's while it is empty.
+_SET_PLACES = """
+    UPDATE provider_places SET status = %(to)s, changed_at = clock_timestamp()
+    WHERE booking_id = %(booking_id)s AND status = ANY(%(before)s)
 """
-_FREE = """
-    UPDATE provider_places SET status = 'FREED', changed_at = clock_timestamp()
-    WHERE booking_id = %(booking_id)s AND status IN ('ASKED', 'SELECTED', 'SURPLUS', 'RELEASING')
-"""
+_UNDER_WAY = (
+    PlaceStatus.ASKED, PlaceStatus.SELECTED, PlaceStatus.SURPLUS, PlaceStatus.RELEASING,
+)  # fmt: skip
 
 
 def finish(connection: db.Connection, order: Order, to: Status, *, is_due: bool) -> bool:
@@ -206,10 +208,17 @@ def finish(connection: db.Connection, order: Order, to: Status, *, is_due: bool)
     if connection.execute(_FINISH, params).rowcount == 0:
         return False
     if to is Status.CONFIRMED:
-        connection.execute(_BUY, {"booking_id": order.booking_id})
+        _set_places(connection, order, PlaceStatus.BOUGHT, [PlaceStatus.SELECTED])
     if to is Status.CANCELLED:
-        connection.execute(_FREE, {"booking_id": order.booking_id})
+        _set_places(connection, order, PlaceStatus.FREED, _UNDER_WAY)
     return True
+
+
+def _set_places(
+    connection: db.Connection, order: Order, to: PlaceStatus, before: Sequence[PlaceStatus]
+) -> None:
+    values = {"booking_id": order.booking_id, "to": to, "before": [*before]}
+    connection.execute(_SET_PLACES, values)
 
 
 _LATER = """

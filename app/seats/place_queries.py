@@ -12,7 +12,7 @@ _GIVE = """
         SELECT id FROM seats s
         WHERE id = ANY(%(seat_ids)s) AND status = 'FREE' AND NOT EXISTS (
             SELECT FROM provider_places p
-            WHERE p.place_id = s.external_id AND p.status NOT IN ('REFUSED', 'FREED'))
+            WHERE p.place_id = s.external_id AND p.status NOT IN ('REFUSED', 'FREED') OFFSET 0)
         ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE seats s

@@ -13,16 +13,17 @@ from typing import LiteralString, NamedTuple
 from app.kernel import db
 
 # The booking is locked only when the seat looks takeable, so a lost race writes nothing at all.
-# A booking and its seats run out together: held_until is the booking's expires_at. `+ 0` keeps the
-# planner from looking the booking up by anything but its primary key, whatever the statistics of a
-# table that was empty a moment ago make it believe. The statement is as small as it can be: setting
-# up a plan costs more than running it, so why it failed is a question of its own.
+# A booking and its seats run out together: held_until is the booking's expires_at. `+ 0` and
+# `::text` keep the planner from looking the booking up by anything but its primary key: the index
+# of unpaid bookings looks as cheap while there are none, and would be read from end to end when
+# there are ten thousand. The statement is as small as it can be: setting up a plan costs more than
+# running it, so why it failed is a question of its own.
 HOLD = """
     WITH booking AS MATERIALIZED (
         SELECT b.id, b.user_id, b.event_id, b.expires_at, b.currency
         FROM bookings b
         WHERE b.id = %(booking_id)s AND b.user_id + 0 = %(user_id)s
-          AND b.status = 'CREATED' AND b.expires_at > clock_timestamp()
+          AND b.status::text = 'CREATED' AND b.expires_at > clock_timestamp()
           AND (b.seat_limit IS NULL OR %(below_limit)s)
           AND EXISTS (
               SELECT FROM seats s WHERE s.id = %(seat_id)s AND s.event_id = b.event_id + 0 AND
@@ -62,7 +63,8 @@ HOLD_MANY = """
             SELECT b.id, b.user_id, b.event_id, b.expires_at, b.currency
             FROM bookings b
             WHERE b.id = w.booking_id AND b.user_id + 0 = w.user_id
-              AND b.status = 'CREATED' AND b.expires_at > clock_timestamp() AND b.seat_limit IS NULL
+              AND b.status::text = 'CREATED' AND b.expires_at > clock_timestamp()
+              AND b.seat_limit IS NULL
             FOR NO KEY UPDATE OF b SKIP LOCKED
         ) AS b
     ), seat AS MATERIALIZED (
@@ -194,14 +196,15 @@ def lock_and_count(connection: db.Connection, user_id: int, booking_id: int) -> 
 
 
 # A seat that goes out of a booking in payment voids the attempt: its amount is no longer right.
+# Sub-selects, not joins, as everywhere where a row of a table that grows is looked up.
 _RELEASE = """
     WITH booking AS MATERIALIZED (
-        SELECT b.id, b.user_id, b.status
-        FROM seats s JOIN bookings b ON b.id = s.holder_id
-        WHERE s.id = %(seat_id)s AND s.status = 'RESERVED' AND s.holder_kind = 'BOOKING'
-          AND s.held_until > clock_timestamp() AND b.user_id + 0 = %(user_id)s
-          AND b.status IN ('CREATED', 'PAYMENT_INITIATED')
-        FOR NO KEY UPDATE OF b
+        SELECT id, user_id, status FROM bookings
+        WHERE id = (SELECT holder_id FROM seats
+                    WHERE id = %(seat_id)s AND status = 'RESERVED' AND holder_kind = 'BOOKING'
+                      AND held_until > clock_timestamp())
+          AND user_id + 0 = %(user_id)s AND status::text IN ('CREATED', 'PAYMENT_INITIATED')
+        FOR NO KEY UPDATE
     ), freed AS (
         UPDATE seats s
         SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
@@ -209,29 +212,27 @@ _RELEASE = """
         FROM booking b
         WHERE s.id = %(seat_id)s AND s.status = 'RESERVED'
           AND s.holder_kind = 'BOOKING' AND s.holder_id = b.id
-        RETURNING s.event_id, s.id, s.version
+        RETURNING s.event_id, s.version, b.id AS booking_id, b.user_id, b.status
     ), line AS (
-        UPDATE booking_lines l SET status = 'RELEASED' FROM booking b, freed
-        WHERE l.user_id = b.user_id AND l.booking_id = b.id
-          AND l.seat_id = %(seat_id)s AND l.status = 'HELD'
+        UPDATE booking_lines SET status = 'RELEASED'
+        WHERE user_id = (SELECT user_id FROM freed) AND booking_id = (SELECT booking_id FROM freed)
+          AND seat_id = %(seat_id)s AND status = 'HELD'
     ), payment AS (
-        UPDATE payments p SET status = 'VOIDED' FROM booking b, freed
-        WHERE p.booking_id = b.id AND p.status IN ('INITIATED', 'OPEN')
+        UPDATE payments SET status = 'VOIDED'
+        WHERE booking_id = (SELECT booking_id FROM freed) AND status IN ('INITIATED', 'OPEN')
     ), provider AS (
-        UPDATE provider_orders o SET due_at = clock_timestamp(), turn = turn + 1
-        FROM booking b, freed
-        WHERE o.booking_id = b.id
+        UPDATE provider_orders SET due_at = clock_timestamp(), turn = turn + 1
+        WHERE booking_id = (SELECT booking_id FROM freed)
     ), reopened AS (
-        UPDATE bookings SET status = 'CREATED' FROM booking b, freed
-        WHERE bookings.id = b.id AND b.status = 'PAYMENT_INITIATED'
+        UPDATE bookings SET status = 'CREATED'
+        WHERE id = (SELECT booking_id FROM freed WHERE status = 'PAYMENT_INITIATED')
     )
     SELECT f.event_id, f.version,
            s.holder_id IS NOT NULL AND (s.status = 'SOLD' OR s.held_until > clock_timestamp()),
-           b.user_id
+           (SELECT user_id FROM bookings WHERE id = s.holder_id AND s.holder_kind = 'BOOKING')
     FROM (SELECT) AS one
     LEFT JOIN freed f ON true
     LEFT JOIN seats s ON s.id = %(seat_id)s
-    LEFT JOIN bookings b ON b.id = s.holder_id AND s.holder_kind = 'BOOKING'
 """
 
 
