@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 import msgspec
@@ -23,8 +24,12 @@ from app.kernel.auth import BasicAuthentication
 from app.kernel.config import settings
 from app.kernel.front import Front
 from app.kernel.http import Endpoint, problem_reply
+from app.operations import figures
 from app.people import service as people
+from app.seats import service as seats
 from app.system import openapi
+
+log = logging.getLogger(__name__)
 
 VERSION = "1.1"
 
@@ -69,6 +74,18 @@ def build() -> Flask:
         endpoints(), BasicAuthentication(people.authenticate), flask.wsgi_app
     )
     return flask
+
+
+def warm_up() -> None:
+    """Read the boards of the largest events on sale.
+
+    Without a database nothing is read, and whoever comes first has to wait after all.
+    """
+    try:
+        for event in figures.find_events():
+            seats.count_seats(event.id)
+    except errors.Problem as problem:
+        log.info("no seats were read yet", extra={"error": problem.code})
 
 
 def _as_problem(error: HTTPException) -> Response | HTTPException:

@@ -15,7 +15,7 @@ from app.server.worker import note_reload  # noqa: E402
 _settings = settings()
 logs.configure(_settings.log_level)
 
-wsgi_app = "app:create_app()"
+wsgi_app = "app:create_app(warm=True)"
 worker_class = "app.server.worker.Worker"
 bind = [_settings.bind]
 workers = _settings.workers
