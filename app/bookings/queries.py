@@ -91,12 +91,13 @@ def lock_lines(connection: db.Connection, booking: Booking) -> list[Line]:
     return [Line(*row) for row in found]
 
 
-# Status and hold of a booking together with all its seats, so that they cannot come apart.
+# Status and hold of a booking together with all its seats, its message and what the audit log says,
+# so that they cannot come apart.
 _END = """
     WITH booking AS (
         UPDATE bookings SET status = %(to)s::booking_status, exclusive_key = NULL
-        WHERE id = %(booking_id)s AND status = ANY(%(before)s::booking_status[])
-        RETURNING id, user_id
+        WHERE id = %(booking_id)s AND status = %(before)s::booking_status
+        RETURNING id, user_id, event_id
     ), line AS (
         UPDATE booking_lines SET status = %(line_to)s::line_status
         WHERE user_id = (SELECT user_id FROM booking) AND booking_id = (SELECT id FROM booking)
@@ -104,6 +105,14 @@ _END = """
     ), provider AS (
         UPDATE provider_orders SET due_at = clock_timestamp(), turn = turn + 1
         WHERE booking_id = (SELECT id FROM booking)
+    ), message AS (
+        INSERT INTO outbox (topic, key, payload)
+        SELECT %(action)s, id::text, jsonb_build_object('booking_id', id, 'user_id', user_id,
+               'event_id', event_id)
+        FROM booking
+    ), record AS (
+        INSERT INTO audit_log (actor, action, entity, entity_id, from_status, to_status)
+        SELECT 'user:' || user_id, %(action)s, 'booking', id, %(before)s, %(to)s FROM booking
     )
     UPDATE seats s
     SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
@@ -119,16 +128,18 @@ def end(
     booking: Booking,
     lines: Sequence[Line],
     *,
+    action: str,
     to: BookingStatus,
     line_to: str,
 ) -> list[Change]:
-    """Give a locked booking its last status and set its seats free."""
+    """Give a locked booking its last status, set its seats free, and tell that."""
     found = connection.execute(
         _END,
         {
             "booking_id": booking.id,
+            "action": action,
             "to": rules.advance(booking.status, to=to),
-            "before": [booking.status],
+            "before": booking.status,
             "line_to": line_to,
             "seat_ids": [line.seat_id for line in lines],
         },

@@ -150,9 +150,13 @@ def cancel(db: Connection, booking: Booking) -> tuple[list[Line], list[Change]]:
     """Cancel a locked booking; returns the lines that it had and the seats that are free now."""
     lines = queries.lock_lines(db, booking)
     freed = queries.end(
-        db, booking, lines, to=BookingStatus.CANCELLED, line_to=LineStatus.CANCELLED
+        db,
+        booking,
+        lines,
+        action="booking.cancelled",
+        to=BookingStatus.CANCELLED,
+        line_to=LineStatus.CANCELLED,
     )
-    _recorded(db, booking, "booking.cancelled", BookingStatus.CANCELLED)
     return lines, freed
 
 
