@@ -14,10 +14,7 @@ from typing import Any, NamedTuple
 from app.kernel import db
 from app.seats.models import Change, SeatRow, SeatStatus
 
-_SNAPSHOT = """
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
-           extract(epoch FROM clock_timestamp())::float8
-"""
+_XMIN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _ZONES = """
     SELECT z.id, z.position, z.name, z.price_minor, e.currency
     FROM zones z JOIN events e ON e.id = z.event_id
@@ -56,7 +53,6 @@ class Layout(NamedTuple):
     """One consistent view of all seats of an event."""
 
     xmin: int
-    clock: float
     zones: list[Zone]
     rows: list[SeatRow]
 
@@ -69,10 +65,10 @@ def event_exists(event_id: int) -> bool:
 
 def load_layout(connection: db.Connection, event_id: int) -> Layout:
     """Read all seats of an event in the caller's transaction, which must be REPEATABLE READ."""
-    xmin, clock = connection.execute(_SNAPSHOT).fetchone() or (0, 0.0)
+    (xmin,) = connection.execute(_XMIN).fetchone() or (0,)
     zones = [Zone(*row) for row in connection.execute(_ZONES, {"event_id": event_id})]
     found = connection.execute(_LAYOUT, {"event_id": event_id}, binary=True)
-    return Layout(xmin, clock, zones, [_seat_row(*columns) for columns in found])
+    return Layout(xmin, zones, [_seat_row(*columns) for columns in found])
 
 
 def _seat_row(row: int, *packed: bytes) -> SeatRow:

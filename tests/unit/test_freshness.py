@@ -49,7 +49,7 @@ def layouts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def load_layout(_connection: object, event_id: int) -> Layout:
         read.append(event_id)
-        return Layout(1, 0.0, [], [])
+        return Layout(1, [], [])
 
     monkeypatch.setattr(board_queries, "event_exists", lambda _: True)
     monkeypatch.setattr(board_queries, "load_layout", load_layout)
