@@ -205,6 +205,7 @@ _CHARGE_LINES = """
     SELECT 'CHARGE', %(order_id)s, id, unit_price_minor - discount_minor, currency
     FROM booking_lines
     WHERE id = ANY(%(line_ids)s) AND unit_price_minor > discount_minor
+    ORDER BY id
     ON CONFLICT ON CONSTRAINT ledger_once DO NOTHING
 """
 
