@@ -86,6 +86,8 @@ def warm_up() -> None:
             seats.count_seats(event.id)
     except errors.Problem as problem:
         log.info("no seats were read yet", extra={"error": problem.code})
+    except Exception:
+        log.exception("no seats were read yet")
 
 
 def _as_problem(error: HTTPException) -> Response | HTTPException:

@@ -22,6 +22,7 @@ import app
 from app.migrations import runner
 
 GROWING = {
+    "audit_log",
     "bookings",
     "booking_lines",
     "ledger",
@@ -37,7 +38,6 @@ GROWING = {
 WHOLE = {
     # The head of a queue, in the order of its index.
     "kernel.relay._TAKE",
-    "payments.refund_queries._WAITING",
     "provider.queries._ADMIT",
     # A queue is counted.
     "kernel.relay._BACKLOG",
