@@ -79,7 +79,6 @@ def _seats(options: argparse.Namespace) -> int:
     with sessions.only_import(_database(options)) as connection:
         changed = seats.bring(connection, options.provider)
         if changed:
-            connection.execute("SELECT brin_summarize_new_values('seats_changed')")
             connection.execute("VACUUM (ANALYZE) seats, zones")
     say(f"{changed:,} seats of event 1 are new or changed.")
     return 0

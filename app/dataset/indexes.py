@@ -76,8 +76,6 @@ def refresh_statistics(
 ) -> None:
     """Vacuum and analyze the tables that have been changed."""
     statements = [f"VACUUM (ANALYZE) {name}" for name in sorted(changed - {"events_archive"})]
-    if "seats" in changed:
-        connection.execute("SELECT brin_summarize_new_values('seats_changed')")
     if "events_archive" in changed:
         # Analyzing the whole takes its slices along; so they are not analyzed before.
         statements = [f"VACUUM {name}" for name in _slices(connection)] + statements

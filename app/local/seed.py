@@ -58,7 +58,6 @@ def seed(connection: psycopg.Connection[Any], now: datetime, provider_url: str) 
 
 def finish(connection: psycopg.Connection[Any]) -> None:
     """What makes the first queries as fast as later ones; outside a transaction."""
-    connection.execute("SELECT brin_summarize_new_values('seats_changed')")
     connection.execute("VACUUM (ANALYZE)")
 
 
