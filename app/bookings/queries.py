@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
 from app.bookings import rules
-from app.bookings.models import Booking, BookingStatus, Line
+from app.bookings.models import Booking, BookingStatus, Line, LineStatus
 from app.kernel import db, errors
 from app.seats.models import Change, SeatStatus
 
@@ -93,15 +93,21 @@ def lock_lines(connection: db.Connection, booking: Booking) -> list[Line]:
 
 # Status and hold of a booking together with all its seats, its message and what the audit log says,
 # so that they cannot come apart.
-_END = """
+_END_OF: LiteralString = """
     WITH booking AS (
         UPDATE bookings SET status = %(to)s::booking_status, exclusive_key = NULL
-        WHERE id = %(booking_id)s AND status = %(before)s::booking_status
+        WHERE id = %(booking_id)s AND {this}
         RETURNING id, user_id, event_id
     ), line AS (
         UPDATE booking_lines SET status = %(line_to)s::line_status
         WHERE user_id = (SELECT user_id FROM booking) AND booking_id = (SELECT id FROM booking)
           AND status IN ('HELD', 'SOLD')
+        RETURNING seat_id
+    ), seat AS MATERIALIZED (
+        SELECT id FROM seats
+        WHERE id = ANY(ARRAY(SELECT seat_id FROM line))
+        ORDER BY id
+        FOR NO KEY UPDATE
     ), provider AS (
         UPDATE provider_orders SET due_at = clock_timestamp(), turn = turn + 1
         WHERE booking_id = (SELECT id FROM booking)
@@ -113,20 +119,41 @@ _END = """
     ), record AS (
         INSERT INTO audit_log (actor, action, entity, entity_id, from_status, to_status)
         SELECT 'user:' || user_id, %(action)s, 'booking', id, %(before)s, %(to)s FROM booking
+    ), freed AS (
+        UPDATE seats s
+        SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
+            version = s.version + 1, changed_in = pg_current_xact_id()::text::bigint
+        FROM seat, booking b
+        WHERE s.id = seat.id AND s.holder_kind = 'BOOKING' AND s.holder_id = b.id
+        RETURNING s.event_id, s.id, s.version, s.status
     )
-    UPDATE seats s
-    SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
-        version = s.version + 1, changed_in = pg_current_xact_id()::text::bigint
-    FROM booking b
-    WHERE s.id = ANY(%(seat_ids)s) AND s.holder_kind = 'BOOKING' AND s.holder_id = b.id
-    RETURNING s.event_id, s.id, s.version, s.status
+    SELECT freed.* FROM booking LEFT JOIN freed ON true
 """
+_END: LiteralString = _END_OF.format(this="status = %(before)s::booking_status")
+_CANCEL_UNPAID: LiteralString = _END_OF.format(
+    this="user_id + 0 = %(user_id)s AND status::text = %(before)s"
+    " AND NOT EXISTS (SELECT FROM payments WHERE booking_id = %(booking_id)s)"
+)
+
+
+def cancel_unpaid(user_id: int, booking_id: int, *, action: str) -> list[Change] | None:
+    """Cancel the user's booking that nobody tried to pay; None if it is no such booking."""
+    wanted = {
+        "booking_id": booking_id,
+        "user_id": user_id,
+        "action": action,
+        "to": rules.advance(BookingStatus.CREATED, to=BookingStatus.CANCELLED),
+        "before": BookingStatus.CREATED,
+        "line_to": LineStatus.CANCELLED,
+    }
+    # A seat that is being added while we wait for the lock is seen only by another statement.
+    found = db.together((_LOCK, {"booking_id": booking_id}), (_CANCEL_UNPAID, wanted))
+    return _changes(found) if found else None
 
 
 def end(
     connection: db.Connection,
     booking: Booking,
-    lines: Sequence[Line],
     *,
     action: str,
     to: BookingStatus,
@@ -141,14 +168,17 @@ def end(
             "to": rules.advance(booking.status, to=to),
             "before": booking.status,
             "line_to": line_to,
-            "seat_ids": [line.seat_id for line in lines],
         },
     )
     return _changes(found)
 
 
 def _changes(found: Iterable[db.Row]) -> list[Change]:
-    return [Change(row[0], row[1], row[2], SeatStatus(row[3]), 0.0) for row in found]
+    return [
+        Change(row[0], row[1], row[2], SeatStatus(row[3]), 0.0)
+        for row in found
+        if row[0] is not None
+    ]
 
 
 _SET_STATUS = "UPDATE bookings SET status = %(to)s::booking_status WHERE id = %(booking_id)s"

@@ -16,6 +16,7 @@ from app.seats.models import Change
 
 _CREATED = metrics.OUTCOMES.labels("booking", "created")
 _EXPIRED = metrics.OUTCOMES.labels("booking", "expired")
+_CANCELLED = "booking.cancelled"
 _SWEEP = 500
 _creations = GroupCommit(create_queries.create_many, lanes=2, most=32)
 
@@ -146,14 +147,21 @@ def sell(db: Connection, booking: Booking, line_ids: list[int]) -> list[Change]:
     return sold
 
 
+def cancel_unpaid(user: Principal, booking_id: int) -> list[Change] | None:
+    """Cancel the user's booking that nobody tried to pay yet, in one exchange.
+
+    Returns the seats that are free now, or None, with nothing done, if it is no such booking.
+    """
+    return queries.cancel_unpaid(user.user_id, booking_id, action=_CANCELLED)
+
+
 def cancel(db: Connection, booking: Booking) -> tuple[list[Line], list[Change]]:
     """Cancel a locked booking; returns the lines that it had and the seats that are free now."""
     lines = queries.lock_lines(db, booking)
     freed = queries.end(
         db,
         booking,
-        lines,
-        action="booking.cancelled",
+        action=_CANCELLED,
         to=BookingStatus.CANCELLED,
         line_to=LineStatus.CANCELLED,
     )

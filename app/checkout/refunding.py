@@ -52,6 +52,9 @@ def cancel_booking(user: Principal, booking_id: int) -> None:
 
     A paid one starts a refund by the event's policy. Raises NotFound, Forbidden, Conflict.
     """
+    if (freed := bookings.cancel_unpaid(user, booking_id)) is not None:
+        seats.show_changes(freed)
+        return
     with db.transaction() as connection:
         booking = bookings.lock_own(connection, user, booking_id)
         if booking.status in OVER:

@@ -77,6 +77,20 @@ def rows(sql: LiteralString, params: Params | None = None) -> Sequence[Row]:
     return _on_primary(lambda connection: connection.execute(sql, params).fetchall())
 
 
+def together(*statements: tuple[LiteralString, Params]) -> Sequence[Row]:
+    """Run statements as one transaction in one exchange; returns the last one's rows.
+
+    Each sees what had been committed when it began, so after the locks that those before took.
+    """
+    with (
+        primary().connection() as connection,
+        connection.pipeline(),
+        connection.transaction(),
+    ):
+        *_, last = [connection.execute(sql, params) for sql, params in statements]
+    return last.fetchall()
+
+
 def connect(application_name: str, **options: Any) -> Connection:
     """A connection of the caller's own, for what takes longer than a use of the pool may."""
     return open_connection(application_name, conninfo=settings().database_url, **options)

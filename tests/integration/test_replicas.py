@@ -70,6 +70,44 @@ def test_a_commit_whose_wait_for_standbys_was_cancelled_is_not_called_done(
         assert known.fetchone() == (1,), "the control: it was the answer that made the difference"
 
 
+def test_the_same_goes_for_a_transaction_in_one_exchange(
+    buyer: Caller, event: Event, environment: dict[str, str]
+) -> None:
+    url = environment["DATABASE_URL"]
+    booking = buyer.book(event.id)
+    with fresh_pools(BILETTER_DATABASE_DEADLINE="0.5"):
+        with standbys_that_never_come(url):
+            answer = buyer.cancel(booking)
+        assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
+        assert db.primary().in_use == 0
+        assert waiting_for_standbys() == 0, "a backend was left to wait"
+    booking = buyer.book(event.id)
+    with fresh_pools(), psycopg.connect(url, autocommit=True) as other:
+        with standbys_that_never_come(url):
+            cancelling = gevent.spawn(buyer.cancel, booking)
+            while not other.execute(CANCEL).fetchall():
+                gevent.sleep(0.01)
+            answer = cancelling.get(timeout=5)
+        assert (answer.status_code, answer.json["detail"]) == (503, LOST)
+        status = other.execute("SELECT status::text FROM bookings WHERE id = %s", [booking])
+        assert status.fetchone() == ("CANCELLED",)
+
+
+def test_a_transaction_in_one_exchange_that_waits_too_long_leaves_its_connection_in_order(
+    buyer: Caller, event: Event, environment: dict[str, str]
+) -> None:
+    booking = buyer.book(event.id)
+    with fresh_pools(BILETTER_LOCK_TIMEOUT="0.1"):
+        before = backends()
+        with psycopg.connect(environment["DATABASE_URL"]) as other:
+            other.execute("SELECT FROM bookings WHERE id = %s FOR UPDATE", [booking])
+            answer = buyer.cancel(booking)
+        assert (answer.status_code, answer.json["code"]) == (503, "busy")
+        assert sorted(backends()) == sorted(before)
+        assert list(buyer.bookings()) == [booking]
+        assert buyer.cancel(booking).status_code == 200
+
+
 CANCEL = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
@@ -164,6 +202,8 @@ def test_connections_that_the_server_ended_are_noticed_by_nobody(
         terminate(environment["DATABASE_URL"], backends())
         with db.transaction() as connection:
             connection.execute("SELECT 1")
+        terminate(environment["DATABASE_URL"], backends())
+        assert db.together(("SELECT 1", {}), ("SELECT 2", {})) == [(2,)]
         terminate(environment["DATABASE_URL"], backends())
         assert buyer.post("/api/bookings", event_id=event.id).status_code == 201
 

@@ -210,6 +210,37 @@ def test_select_against_cancel_of_the_same_booking(buyer: Caller, event: Event, 
         assert held == (0,), "a seat is held for a cancelled booking"
 
 
+def held_after_a_cancellation_that_waited(buyer: Caller, event: Event, sql: Any) -> int:
+    """Cancel while a seat is being added to the same booking; returns how many are held then."""
+    booking = buyer.book(event.id)
+    (user,) = sql.execute("SELECT user_id FROM bookings WHERE id = %s", [booking]).fetchone()
+    with db.transaction() as connection:
+        queries.hold(user, booking, event.seats[0], connection)
+        cancelling = gevent.spawn(lambda: buyer.cancel(booking).status_code)
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'"
+        while sql.execute(waiting).fetchone() == (0,):
+            gevent.sleep(0.005)
+    assert cancelling.get() == 200
+    assert buyer.bookings() == {}
+    (held,) = sql.execute(
+        "SELECT count(*) FROM seats WHERE event_id = %s AND status <> 'FREE'", [event.id]
+    ).fetchone()
+    return int(held)
+
+
+def test_a_cancellation_frees_the_seat_that_was_added_while_it_waited(
+    buyer: Caller, event: Event, sql: Any
+) -> None:
+    assert held_after_a_cancellation_that_waited(buyer, event, sql) == 0
+
+
+def test_control_a_cancellation_in_one_statement_misses_the_seat_that_was_added(
+    buyer: Caller, event: Event, sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "together", lambda *statements: db.rows(*statements[-1]))
+    assert held_after_a_cancellation_that_waited(buyer, event, sql) == 1
+
+
 @pytest.fixture
 def without_lock_of_the_booking(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, lock in (

@@ -76,6 +76,9 @@ def _hook_statements() -> None:
     execute = db.Connection.execute
 
     def watched(self: db.Connection, query: Any, *args: Any, **options: Any) -> Any:
+        if self.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+            self.changed = 1  # Nobody knows yet. It goes with its transaction, in one exchange.
+            return execute(self, query, *args, **options)
         words = " ".join(str(query).split()[:3])
         is_read = words.startswith("SELECT")
         is_alone = self.pgconn.transaction_status == pq.TransactionStatus.IDLE
