@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import gevent
 import psycopg
 from gevent import monkey
+from psycopg.waiting import WAIT_W
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +44,16 @@ class Connection(psycopg.Connection[Row]):
         try:
             wanted = int(next(gen))
             while True:
-                self._wait_for(wanted)
-                wanted = int(gen.send(wanted))
+                wanted = int(gen.send(self._wait_for(wanted)))
         except StopIteration as stop:
             result: T = stop.value
             return result
 
-    def _wait_for(self, events: int) -> None:
-        # psycopg's READ and WRITE are libev's: 1 and 2.
+    def _wait_for(self, events: int) -> int:
+        # psycopg's READ and WRITE are libev's: 1 and 2. The server nearly always takes what is
+        # sent, and to ask that of the loop costs a turn of all other greenlets.
+        if events & WAIT_W and self._is_ready(select.POLLOUT):
+            return WAIT_W
         if self._watchers is None:
             self._watchers = {}
         watcher = self._watchers.get(events)
@@ -58,6 +61,7 @@ class Connection(psycopg.Connection[Row]):
             watcher = gevent.get_hub().loop.io(self.pgconn.socket, events)
             self._watchers[events] = watcher
         gevent.get_hub().wait(watcher)
+        return events
 
     def give_up(self) -> None:
         """Cancel what the server does, then break the line: whoever waits gets an error.
@@ -76,8 +80,11 @@ class Connection(psycopg.Connection[Row]):
 
     def was_left(self) -> bool:
         """Whether the server said something, a farewell mostly, while nobody asked."""
+        return self._is_ready(select.POLLIN)
+
+    def _is_ready(self, events: int) -> bool:
         poll = _poll()
-        poll.register(self.pgconn.socket, select.POLLIN)
+        poll.register(self.pgconn.socket, events)
         return bool(poll.poll(0))
 
     def heed(self, notice: psycopg.errors.Diagnostic) -> None:

@@ -82,11 +82,7 @@ def together(*statements: tuple[LiteralString, Params]) -> Sequence[Row]:
 
     Each sees what had been committed when it began, so after the locks that those before took.
     """
-    with (
-        primary().connection() as connection,
-        connection.pipeline(),
-        connection.transaction(),
-    ):
+    with primary().connection() as connection, connection.pipeline():
         *_, last = [connection.execute(sql, params) for sql, params in statements]
     return last.fetchall()
 
