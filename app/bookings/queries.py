@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
 from app.bookings import rules
-from app.bookings.models import Booking, BookingStatus, Line, LineStatus
+from app.bookings.models import Booking, BookingStatus, Line
 from app.kernel import db, errors
 from app.seats.models import Change, SeatStatus
 
@@ -93,13 +93,13 @@ def lock_lines(connection: db.Connection, booking: Booking) -> list[Line]:
 
 # Status and hold of a booking together with all its seats, its message and what the audit log says,
 # so that they cannot come apart.
-_END_OF: LiteralString = """
+_CANCEL_IF: LiteralString = """
     WITH booking AS (
-        UPDATE bookings SET status = %(to)s::booking_status, exclusive_key = NULL
-        WHERE id = %(booking_id)s AND {this}
+        UPDATE bookings SET status = 'CANCELLED', exclusive_key = NULL
+        WHERE id = %(booking_id)s AND {condition}
         RETURNING id, user_id, event_id
     ), line AS (
-        UPDATE booking_lines SET status = %(line_to)s::line_status
+        UPDATE booking_lines SET status = 'CANCELLED'
         WHERE user_id = (SELECT user_id FROM booking) AND booking_id = (SELECT id FROM booking)
           AND status IN ('HELD', 'SOLD')
         RETURNING seat_id
@@ -113,12 +113,13 @@ _END_OF: LiteralString = """
         WHERE booking_id = (SELECT id FROM booking)
     ), message AS (
         INSERT INTO outbox (topic, key, payload)
-        SELECT %(action)s, id::text, jsonb_build_object('booking_id', id, 'user_id', user_id,
-               'event_id', event_id)
+        SELECT 'booking.cancelled', id::text,
+               jsonb_build_object('booking_id', id, 'user_id', user_id, 'event_id', event_id)
         FROM booking
     ), record AS (
         INSERT INTO audit_log (actor, action, entity, entity_id, from_status, to_status)
-        SELECT 'user:' || user_id, %(action)s, 'booking', id, %(before)s, %(to)s FROM booking
+        SELECT 'user:' || user_id, 'booking.cancelled', 'booking', id, %(before)s, 'CANCELLED'
+        FROM booking
     ), freed AS (
         UPDATE seats s
         SET status = 'FREE', holder_kind = NULL, holder_id = NULL, held_until = NULL,
@@ -129,48 +130,26 @@ _END_OF: LiteralString = """
     )
     SELECT freed.* FROM booking LEFT JOIN freed ON true
 """
-_END: LiteralString = _END_OF.format(this="status = %(before)s::booking_status")
-_CANCEL_UNPAID: LiteralString = _END_OF.format(
-    this="user_id + 0 = %(user_id)s AND status::text = %(before)s"
+_CANCEL: LiteralString = _CANCEL_IF.format(condition="status = %(before)s::booking_status")
+_CANCEL_UNPAID: LiteralString = _CANCEL_IF.format(
+    condition="user_id + 0 = %(user_id)s AND status::text = %(before)s"
     " AND NOT EXISTS (SELECT FROM payments WHERE booking_id = %(booking_id)s)"
 )
 
 
-def cancel_unpaid(user_id: int, booking_id: int, *, action: str) -> list[Change] | None:
+def cancel_unpaid(user_id: int, booking_id: int) -> list[Change] | None:
     """Cancel the user's booking that nobody tried to pay; None if it is no such booking."""
-    wanted = {
-        "booking_id": booking_id,
-        "user_id": user_id,
-        "action": action,
-        "to": rules.advance(BookingStatus.CREATED, to=BookingStatus.CANCELLED),
-        "before": BookingStatus.CREATED,
-        "line_to": LineStatus.CANCELLED,
-    }
+    wanted = {"booking_id": booking_id, "user_id": user_id, "before": BookingStatus.CREATED}
     # A seat that is being added while we wait for the lock is seen only by another statement.
     found = db.together((_LOCK, {"booking_id": booking_id}), (_CANCEL_UNPAID, wanted))
     return _changes(found) if found else None
 
 
-def end(
-    connection: db.Connection,
-    booking: Booking,
-    *,
-    action: str,
-    to: BookingStatus,
-    line_to: str,
-) -> list[Change]:
-    """Give a locked booking its last status, set its seats free, and tell that."""
-    found = connection.execute(
-        _END,
-        {
-            "booking_id": booking.id,
-            "action": action,
-            "to": rules.advance(booking.status, to=to),
-            "before": booking.status,
-            "line_to": line_to,
-        },
-    )
-    return _changes(found)
+def cancel(connection: db.Connection, booking: Booking) -> list[Change]:
+    """Cancel a locked booking, set its seats free, and tell that."""
+    rules.advance(booking.status, to=BookingStatus.CANCELLED)
+    wanted = {"booking_id": booking.id, "before": booking.status}
+    return _changes(connection.execute(_CANCEL, wanted))
 
 
 def _changes(found: Iterable[db.Row]) -> list[Change]:

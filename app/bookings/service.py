@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.bookings import create_queries, place_queries, queries, refund_queries, rules
-from app.bookings.models import Booking, BookingStatus, Line, LineStatus, PaidLine
+from app.bookings.models import Booking, BookingStatus, Line, PaidLine
 from app.kernel import audit, errors, metrics, outbox
 from app.kernel.auth import Principal
 from app.kernel.db import Connection
@@ -16,7 +16,6 @@ from app.seats.models import Change
 
 _CREATED = metrics.OUTCOMES.labels("booking", "created")
 _EXPIRED = metrics.OUTCOMES.labels("booking", "expired")
-_CANCELLED = "booking.cancelled"
 _SWEEP = 500
 _creations = GroupCommit(create_queries.create_many, lanes=2, most=32)
 
@@ -152,20 +151,13 @@ def cancel_unpaid(user: Principal, booking_id: int) -> list[Change] | None:
 
     Returns the seats that are free now, or None, with nothing done, if it is no such booking.
     """
-    return queries.cancel_unpaid(user.user_id, booking_id, action=_CANCELLED)
+    return queries.cancel_unpaid(user.user_id, booking_id)
 
 
 def cancel(db: Connection, booking: Booking) -> tuple[list[Line], list[Change]]:
     """Cancel a locked booking; returns the lines that it had and the seats that are free now."""
     lines = queries.lock_lines(db, booking)
-    freed = queries.end(
-        db,
-        booking,
-        action=_CANCELLED,
-        to=BookingStatus.CANCELLED,
-        line_to=LineStatus.CANCELLED,
-    )
-    return lines, freed
+    return lines, queries.cancel(db, booking)
 
 
 def event_terms(db: Connection, event_id: int) -> queries.EventTerms:

@@ -3,8 +3,8 @@
 Revision ID: 0011
 Revises: 0010
 
-BRIN, which leaves updates HOT, was read from end to end by each question for changes: with the
-million seats of the organisers' data set that was most of what a rush cost the database.
+BRIN, which leaves updates HOT, was read from end to end by each question for changes: 2 to 4 ms of
+the database with the million seats of the organisers' data set, 0.1 ms by a B-tree.
 """
 
 from alembic import op
