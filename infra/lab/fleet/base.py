@@ -22,7 +22,7 @@ PACKAGES = (
     *("curl", "less", "vim-tiny", "tzdata"),
 )
 MACHINE = Path(__file__).parent / "machine"
-_SCRIPTS = ("make-base", "lab-init", "lab_modules.py", "lab_modules.pth")
+_SCRIPTS = ("make-base", "lab-init")
 
 
 def base_folder() -> Path:
