@@ -20,6 +20,8 @@ PACKAGES = (
     *("python3", "python3-apt", "sudo", "ca-certificates", "apt-utils", "gnupg", "locales"),
     *("iproute2", "iputils-ping", "nftables", "netbase", "procps", "cron", "logrotate"),
     *("curl", "less", "vim-tiny", "tzdata"),
+    # What cloud-init stands on, which itself has nothing to ask here.
+    *("python3-jinja2", "python3-oauthlib", "python3-requests", "python3-yaml"),
 )
 MACHINE = Path(__file__).parent / "machine"
 _SCRIPTS = ("make-base", "lab-init")
