@@ -124,6 +124,13 @@ def take_due(limit: int, *, turn: float, first: float, longest: float) -> list[R
         return [_refund(row) for row in connection.execute(_TAKE, values)]
 
 
+def begin_turn(order_id: int, *, turn: float) -> bool:
+    """Keep all others from the refunds of an order for `turn` seconds; False if one is at them."""
+    with db.transaction() as connection:
+        begun = connection.execute(_BEGIN_TURN, {"order_ids": [order_id], "turn": turn})
+        return begun.rowcount == 1
+
+
 def end_turn(order_id: int) -> None:
     """Let the next refund of an order have its turn."""
     with db.primary().connection() as connection:

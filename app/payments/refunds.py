@@ -90,10 +90,21 @@ def retry(refund_id: int, *, actor: str) -> None:
 
 
 def pay_by_hand(refund_id: int, *, actor: str, note: str) -> None:
-    """A person has paid a refund some other way, as `note` says. Raises NotFound, Conflict."""
+    """A person pays a refund some other way, as `note` says; from now on no worker does.
+
+    Raises NotFound, and Conflict when it is paid or a worker has just asked the gateway for it.
+    """
     refund = find(refund_id)
-    if not _store_paid(refund, actor=actor, note=note):
-        raise errors.Conflict("Этот возврат уже выплачен.", code="refund_paid")
+    if not refund_queries.begin_turn(refund.order_id, turn=_BESIDE_THE_CALLS):
+        raise errors.Conflict(
+            "Этот заказ как раз возвращает шлюз: посмотрите через минуту, чем это кончилось.",
+            code="refund_under_way",
+        )
+    try:
+        if not _store_paid(refund, actor=actor, note=note):
+            raise errors.Conflict("Этот возврат уже выплачен.", code="refund_paid")
+    finally:
+        refund_queries.end_turn(refund.order_id)
 
 
 def _take(limit: int) -> Sequence[Refund]:
@@ -139,7 +150,7 @@ def _give_back(refund: Refund, payment: Payment) -> None:
     # No answer must not mean another try, not even when it is this process that dies: the question
     # is stored before it is asked.
     if not refund_queries.note(refund.id, RefundStatus.UNCLEAR, "Asked; there is no answer yet."):
-        return  # A person has paid it meanwhile.
+        return  # A person has paid it: this turn took longer than it may.
     try:
         gateway.cancel(payment, amount_minor=refund.amount_minor)
     except gateway.OutcomeUnknown as problem:

@@ -30,6 +30,16 @@ def cancelled(gateway: Simulator, shop: Shop, percent: int = 100) -> Attempt:
     return attempt
 
 
+def owed(puppet: Puppet, shop: Shop) -> Attempt:
+    """A paid booking that its buyer has cancelled, at a gateway that does as it is told."""
+    attempt = shop.initiate()
+    puppet.change(status="AUTHORIZED")
+    shop.check_now(attempt.order)
+    worked_until(lambda: shop.booking(attempt.booking) == "CONFIRMED")
+    assert shop.buyer.cancel(attempt.booking).status_code == 200
+    return attempt
+
+
 def refund(shop: Shop, attempt: Attempt) -> Any:
     """The refund of an order."""
     row = shop.sql.execute("SELECT id FROM refunds WHERE order_id = %s", [attempt.order]).fetchone()
@@ -166,11 +176,7 @@ def test_pauses_between_tries_double_and_have_a_limit(coded_gateway: Simulator, 
 def test_what_the_gateway_has_returned_already_is_not_asked_for_again(
     puppet: Puppet, shop: Shop, status: str
 ) -> None:
-    attempt = shop.initiate()
-    puppet.change(status="AUTHORIZED")
-    shop.check_now(attempt.order)
-    worked_until(lambda: shop.booking(attempt.booking) == "CONFIRMED")
-    assert shop.buyer.cancel(attempt.booking).status_code == 200
+    attempt = owed(puppet, shop)
     puppet.change(status=status)
     turn(shop, attempt)
     assert shop.payment(attempt.order) == "REFUNDED"
@@ -178,11 +184,7 @@ def test_what_the_gateway_has_returned_already_is_not_asked_for_again(
 
 
 def test_many_workers_ask_the_gateway_once(puppet: Puppet, shop: Shop) -> None:
-    attempt = shop.initiate()
-    puppet.change(status="AUTHORIZED")
-    shop.check_now(attempt.order)
-    worked_until(lambda: shop.booking(attempt.booking) == "CONFIRMED")
-    assert shop.buyer.cancel(attempt.booking).status_code == 200
+    attempt = owed(puppet, shop)
 
     def slow(_body: Any) -> tuple[int, Any]:
         gevent.sleep(0.05)
@@ -212,6 +214,23 @@ def test_a_person_pays_by_hand_once_and_says_how(coded_gateway: Simulator, shop:
         [attempt.order],
     ).fetchall()
     assert row == [("operator:test",)]
+
+
+def test_nobody_pays_by_hand_what_the_gateway_is_just_asked_for(puppet: Puppet, shop: Shop) -> None:
+    attempt = owed(puppet, shop)
+    known = refund(shop, attempt)
+    refused = []
+
+    def slow(_body: Any) -> tuple[int, Any]:
+        with pytest.raises(errors.Conflict) as caught:
+            refunds.pay_by_hand(known.id, actor="operator:test", note="transfer 17")
+        refused.append(caught.value.code)
+        return 200, {"success": True}
+
+    puppet.answers["cancel"] = slow
+    turn(shop, attempt)
+    assert refused == ["refund_under_way"]
+    assert (refund(shop, attempt).status, refund(shop, attempt).note) == (RefundStatus.PAID, "")
 
 
 def admin(*arguments: str) -> subprocess.CompletedProcess[str]:
