@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, LiteralString, TypeVar
 
 from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.kernel import errors
 from app.kernel.config import settings
@@ -116,8 +117,15 @@ def _readers(url: str) -> Pool:
     """
     if url not in _pools:
         size = settings().database_read_pool_size
-        _pools[url] = Pool(url, size, _read_only_options(), "replica")
+        _pools[url] = Pool(_to_read(url), size, _read_only_options(), "replica")
     return _pools[url]
+
+
+def _to_read(url: str) -> str:
+    """The servers, for sessions that must not write: libpq would call none of them read-write."""
+    if conninfo_to_dict(url).get("target_session_attrs") == "read-write":
+        return make_conninfo(url, target_session_attrs="primary")
+    return url
 
 
 def _options() -> dict[str, str | float]:

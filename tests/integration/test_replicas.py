@@ -148,12 +148,14 @@ def test_reads_that_tolerate_lag_go_to_the_replica_and_all_others_do_not(
         assert db.one(ASKED) != ("replica",)
 
 
+@pytest.mark.parametrize("wanted", ["any", "read-write", "primary"])
 def test_without_a_replica_the_primary_is_read(
-    app: Any, environment: dict[str, str], replica: str
+    app: Any, environment: dict[str, str], wanted: str
 ) -> None:
-    del app, replica
-    gone = make_conninfo(environment["DATABASE_URL"], host="127.0.0.1", port=free_port())
-    with fresh_pools(DATABASE_REPLICA_URL=gone):
+    del app
+    url = make_conninfo(environment["DATABASE_URL"], target_session_attrs=wanted)
+    gone = make_conninfo(url, host="127.0.0.1", port=free_port())
+    with fresh_pools(DATABASE_URL=url, DATABASE_REPLICA_URL=gone):
         assert db.read_only(ASKED) == [db.one(ASKED)]
 
 

@@ -150,3 +150,15 @@ def test_the_death_of_a_process_of_the_service_is_short(operator: Operator, tmp_
 @pytest.mark.long
 def test_a_lost_app_host_leaves_the_other_selling(operator: Operator, tmp_path: Path) -> None:
     failed_over(operator, tmp_path, fleet_command(operator, "power-off", "app-1"), 2)
+
+
+def test_without_the_way_to_replicas_the_primary_is_read(operator: Operator) -> None:
+    address = operator.fleet.hosts["app-1"].address
+    operator.on("app-1", "systemctl stop haproxy")
+    try:
+        for page in range(41, 49):  # Of pages that nobody has asked for, there is no copy.
+            url = f"http://{address}:8000/api/events?page={page}&pageSize=7"
+            ask = f"curl --silent --max-time 3 --output /dev/null -w '%{{http_code}}' '{url}'"
+            assert operator.on("app-1", ask) == "200"
+    finally:
+        operator.on("app-1", "systemctl start haproxy")
